@@ -23,21 +23,21 @@ _DECIMAL = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,18}))?", re.ASCII)
 
 
 def parse_price(value: object) -> Price:
-    """Read "0.4700" as 4700. Refuses (ValueError) all but a decimal string of at most 4 places between 0 and 1 dollar."""
+    """Read "0.4700" as 4700; ValueError for all but a decimal string of at most 4 places between 0 and 1 dollar."""
     if not isinstance(value, str):
         raise ValueError(f"price {value!r}: expected a decimal string")
     return _price(value)
 
 
 def parse_count(value: object) -> Count:
-    """Read "3.00" as 300, "-0.50" (a delta, a NO position) as -50. Refuses all but a decimal string of at most 2 places."""
+    """Read "3.00" as 300, "-0.50" (a delta, a NO position) as -50; ValueError beyond 2 places."""
     if not isinstance(value, str):
         raise ValueError(f"count {value!r}: expected a decimal string")
     return _count(value)
 
 
 def parse_money(value: object) -> Micros:
-    """Read "98.018600" as 98018600. Refuses all but a decimal string of at most 6 places."""
+    """Read "98.018600" as 98018600; ValueError beyond 6 places."""
     if not isinstance(value, str):
         raise ValueError(f"money {value!r}: expected a decimal string")
     return _scaled(value, _MONEY_PLACES, "money")
