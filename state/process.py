@@ -1,0 +1,31 @@
+"""What a child process of ours does first: tie its life to the parent that started it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+class Orphaned(Exception):
+    """The parent named at start is already gone; whoever was to look after this process cannot."""
+
+
+def die_with_parent(parent: int, sent: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel to send `sent` when the thread that started us ends; raise Orphaned when it is gone already.
+
+    The check follows the request, so that a parent that died in between is noticed (prctl(2)).
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, sent.value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        raise Orphaned(f"parent {parent} is gone")
+
+
+def own_command(*arguments: str) -> list[str]:
+    """argv that runs one of our own commands with this interpreter, without the working directory on its path."""
+    return [sys.executable, "-P", "-m", "flightdeck", *arguments]
