@@ -1,10 +1,90 @@
-"""The roof: the command line of Flightdeck."""
+"""The roof: the command line. Plain data; a command's module is imported when it runs, and never for `--help`."""
+
+from __future__ import annotations
 
 import sys
+from importlib import import_module
+
+# name, "module:function", what a person reads in --help (empty: started by other commands, not by people)
+COMMANDS = (
+    ("console", "console.main:main", "open the console on a home (also without any command)"),
+    ("demo", "runners.demo:main", "simulated exchange, supervisor, engine and console, all in one"),
+    ("up", "engine.supervisor.main:main", "run the supervisor, which runs the engine"),
+    ("down", "engine.supervisor.down:main", "stop supervisor and engine, and wait until they are gone"),
+    ("kill", "flightdeck:kill", "on | clear | start | status: stop everything; go again in two acts"),
+    ("status", "console.status:main", "what the console shows, as text or --json"),
+    ("logs", "console.logs:main", "print or --follow a journal"),
+    ("files", "state.commands.files:main", "every file of a home: model, writer, how old it may grow"),
+    ("schema", "state.commands.schema:main", "write or check the JSON Schemas of the files"),
+    ("config", "state.commands.config:main", "explain each setting and where it comes from"),
+    ("exchange", "engine.venues.simulated.main:main", "a simulated exchange on loopback that speaks Kalshi"),
+    ("cancel", "engine.cancel:main", "cancel what rests at the exchange and verify it"),
+    ("engine", "engine.main:main", ""),
+)
+USAGE = 2
 
 
-def main() -> int:
-    """Run one command and return its exit code."""
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code; without a command, open the console."""
+    argv = sys.argv[1:] if argv is None else argv
+    name = argv[0] if argv else "console"
+    if name in {"-h", "--help", "help"}:
+        print(usage())
+        return 0
+    if name == "--version":
+        return _version()
+    if name.startswith("-"):
+        return run("console.main:main", argv)
+    for command, target, _ in COMMANDS:
+        if command == name:
+            return run(target, argv[1:])
+    print(f"flightdeck: no command {name!r}; see: flightdeck --help", file=sys.stderr)
+    return USAGE
+
+
+def run(target: str, argv: list[str]) -> int:
+    """Import "module:function" and call it. A reader that went away, or Ctrl-C, is no error worth a traceback."""
+    module, function = target.split(":")
+    try:
+        code: int = getattr(import_module(module), function)(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def kill(argv: list[str]) -> int:
+    """`flightdeck kill`, and for `on --cancel` afterwards `flightdeck cancel` on the same home."""
+    code = run("state.commands.kill:main", argv)
+    if code == 0 and "on" in argv and "--cancel" in argv:
+        home = [word for at, word in enumerate(argv) if word == "--home" or argv[at - 1] == "--home"]
+        return run("engine.cancel:main", home)
+    return code
+
+
+def usage() -> str:
+    """The text of --help."""
+    lines = [f"  {name:<10}{text}" for name, _, text in COMMANDS if text]
+    return "\n".join(
+        [
+            "usage: flightdeck [COMMAND] [--home PATH] ...",
+            "",
+            "The console and runtime of a small trading operation. Without a command: the console.",
+            "",
+            *lines,
+            "",
+            "flightdeck COMMAND --help tells more. In the console: ? for help, K stops everything at once.",
+        ]
+    )
+
+
+def _version() -> int:
+    from importlib.metadata import version
+
+    print(f"flightdeck {version('flightdeck')}")
     return 0
 
 
