@@ -21,7 +21,7 @@ _MAKER_RATE = (175, 10_000)
 _SCALE = 10_000
 
 
-class UnsupportedFees(ValueError):  # noqa: N818  a named outcome
+class UnsupportedFees(ValueError):
     """A fee type whose formula is not published; nothing may be traded on a guess of it."""
 
 

@@ -11,7 +11,7 @@ _NEEDS_FLOOR = frozenset({"greater", "greater_or_equal", "between"})
 _NEEDS_CAP = frozenset({"less", "less_or_equal", "between"})
 
 
-class UnsupportedStrike(ValueError):  # noqa: N818  a named outcome
+class UnsupportedStrike(ValueError):
     """A strike that two numbers do not describe (custom, structured, functional), or whose numbers are missing."""
 
 
