@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from state.clock import Clock, stamp
+from state.home import Home
+
+if TYPE_CHECKING:
+    from state.journal import JournalWriter
+
+Emit = Callable[..., None]
+"""`emit(event, message, *, severity="info", **details)`; never raises."""
+Severity = Literal["info", "warning", "error", "critical"]
+Detail = str | int | float | bool | None
 
 
 class EventType(StrEnum):
@@ -31,3 +46,39 @@ class EventType(StrEnum):
     SHADOW_FILL = "SHADOW_FILL"
     SHADOW_SETTLED = "SHADOW_SETTLED"
     WRITE_FAILED = "WRITE_FAILED"
+
+
+class Events:
+    """Journals the system events of one subsystem in `logs/system_events.jsonl`."""
+
+    def __init__(self, home: Home, subsystem: str, clock: Clock) -> None:
+        self._home, self._subsystem, self._clock = home, subsystem, clock
+        self._journal: JournalWriter | None = None
+        self._complained = False
+
+    def __call__(self, event: EventType, message: str, *, severity: Severity = "info", **details: object) -> None:
+        """Append one event. Never raises: disk trouble is told once on stderr, until the disk takes lines again."""
+        line = {
+            "at": stamp(self._clock.now()),
+            "event": event.value,
+            "subsystem": self._subsystem,
+            "severity": severity,
+            "message": message,
+            "details": {name: _plain(value) for name, value in details.items()},
+            "pid": os.getpid(),
+        }
+        try:
+            if self._journal is None:
+                from state.journal import JournalWriter  # who only wants EventType needs no journal
+
+                self._journal = JournalWriter(self._home, Home.events)
+            self._journal.append(line)
+            self._complained = False
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                print(f"{self._home.path(Home.events)}: {error.strerror}; event {event}: {message}", file=sys.stderr)
+
+
+def _plain(value: object) -> Detail:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -8,7 +8,7 @@ from state.models import EPOCH, DocumentModel, Instant
 
 
 class MarketClockSetting(DocumentModel):
-    """`state/market_clock.json`. Market time is `start` at CLOCK_BOOTTIME `anchor_ns`, running `speed` times as fast."""
+    """`state/market_clock.json`: market time is `start` at CLOCK_BOOTTIME `anchor_ns`, `speed` times as fast."""
 
     start: Instant = EPOCH
     anchor_ns: int = 0

@@ -1,0 +1,192 @@
+"""Journals: append-only JSONL. One whole line with one write; the reading side is in `state.following` and `.lines`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from state.clock import Clock, SystemClock, stamp
+from state.disk import sync_folder, write_all
+from state.events import Emit, EventType
+from state.following import Batch, Follower
+from state.home import Home, Journal
+from state.lines import Page, last_lines, lines_before, read_all
+from state.redact import mask_line
+
+if TYPE_CHECKING:
+    from state.models import JournalLine
+
+__all__ = ["Batch", "Follower", "JournalWriter", "Page", "last_lines", "lines_before", "read_all"]
+
+FILE_MODE = 0o640
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_TAIL_BLOCK = 64 * 1024
+
+
+class JournalWriter:
+    """Appends to one journal. The single writer of a journal holds its process's lock while it has this open.
+
+    Opening repairs what a killed writer left: in a journal of one writer a torn last line moves to NAME.broken-<ts>
+    (a line that lacks only its newline gets it); a shared journal gets a newline before the next line.
+    """
+
+    def __init__(self, home: Home, entry: Journal, emit: Emit | None = None, *, clock: Clock | None = None) -> None:
+        self.entry = entry
+        self._path = home.path(entry)
+        self._name = os.fspath(self._path)
+        self._emit, self._clock = emit, clock or SystemClock()
+        self._lock = threading.Lock()
+        self._order = asyncio.Lock()
+        self._fd = -1
+        self._identity = (0, 0)
+        self._open()
+
+    def append(self, line: JournalLine | Mapping[str, object], *, sync: bool = True) -> None:
+        """Append one masked line; on disk before this returns when the journal is durable and `sync`.
+
+        Raises OSError when the disk refuses: nothing of the line stays, and the next append opens the file afresh.
+        """
+        data = mask_line(encode(line))
+        with self._lock:
+            self._reopen_if_rotated()
+            try:
+                self._write(data)
+                if sync and self.entry.durable:
+                    os.fsync(self._fd)
+            except OSError:
+                self._close()  # after a failed fsync nobody knows what the disk has: look again
+                raise
+
+    async def append_off_loop(self, line: JournalLine | Mapping[str, object], *, sync: bool = True) -> None:
+        """`append` in a thread, in the order of the calls: a durable line waits for the disk."""
+        async with self._order:
+            await asyncio.to_thread(self.append, line, sync=sync)
+
+    def close(self) -> None:
+        """Close the file; a later append opens it again."""
+        with self._lock:
+            self._close()
+
+    def _write(self, data: bytes) -> None:
+        if self.entry.shared and not _ends_whole(self._fd):
+            data = b"\n" + data
+        written = os.write(self._fd, data)
+        if written == len(data):
+            return
+        try:
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+        except OSError:
+            if not self.entry.shared:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise
+
+    def _reopen_if_rotated(self) -> None:
+        if self._fd >= 0:
+            try:
+                stat = os.stat(self._name)  # noqa: PTH116  (Path.stat costs a third more)
+                if (stat.st_ino, stat.st_dev) == self._identity:
+                    return
+            except FileNotFoundError:
+                pass  # moved away: the journal goes on in a new file
+            self._close()
+        self._open()
+
+    def _open(self) -> None:
+        fd = os.open(self._name, _OPEN, FILE_MODE)
+        try:
+            stat = os.fstat(fd)
+            if stat.st_size == 0 and self.entry.durable:
+                sync_folder(self._path.parent)
+            if stat.st_size and not self.entry.shared:
+                self._repair(fd, stat.st_size)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd, self._identity = fd, (stat.st_ino, stat.st_dev)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _repair(self, fd: int, size: int) -> None:
+        """Finish or set aside what follows the last newline."""
+        tail = _tail(fd, size)
+        if not tail:
+            return
+        if _is_whole_object(tail):
+            os.write(fd, b"\n")
+            return
+        digits = self._clock.now().strftime("%Y%m%dT%H%M%S%f")
+        broken = self._path.with_name(f"{self._path.name}.broken-{digits}")
+        aside = os.open(broken, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        try:
+            write_all(aside, tail)
+            os.fsync(aside)
+        finally:
+            os.close(aside)
+        os.ftruncate(fd, size - len(tail))
+        os.fsync(fd)
+        if self._emit is not None:
+            self._emit(
+                EventType.JOURNAL_TAIL_SET_ASIDE,
+                f"{self.entry.path} ended in a torn line of {len(tail)} bytes → {broken.name}",
+                severity="warning",
+                journal=self.entry.path,
+                size=len(tail),
+            )
+
+
+def encode(line: JournalLine | Mapping[str, object]) -> bytes:
+    """One line of JSON with its newline. Decimals become strings, instants RFC 3339 in UTC.
+
+    Raises TypeError for a value that has no place in a journal.
+    """
+    if isinstance(line, Mapping):
+        options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
+        return orjson.dumps(line if isinstance(line, dict) else dict(line), default=_spell, option=options)
+    return line.model_dump_json().encode() + b"\n"
+
+
+def _spell(value: object) -> str:
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    raise TypeError(f"a journal cannot hold a {type(value).__name__}")
+
+
+def _ends_whole(fd: int) -> bool:
+    size = os.fstat(fd).st_size
+    return size == 0 or os.pread(fd, 1, size - 1) == b"\n"
+
+
+def _tail(fd: int, size: int) -> bytes:
+    """What follows the last newline of a file of `size` bytes."""
+    parts: list[bytes] = []
+    end = size
+    while end > 0:
+        start = max(end - _TAIL_BLOCK, 0)
+        block = os.pread(fd, end - start, start)
+        cut = block.rfind(b"\n")
+        parts.append(block[cut + 1 :])
+        if cut >= 0:
+            break
+        end = start
+    return b"".join(reversed(parts))
+
+
+def _is_whole_object(tail: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(tail), dict)
+    except orjson.JSONDecodeError:
+        return False

@@ -1,0 +1,74 @@
+"""Whole lines of a journal file, read once: from its start or backwards from its end. A torn last line is no line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+BLOCK = 64 * 1024
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Consecutive whole lines, oldest first, without their newlines, and the bytes [start, end) they fill."""
+
+    lines: list[bytes]
+    start: int
+    end: int
+
+
+def last_lines(path: Path, count: int, *, block: int = BLOCK) -> list[bytes]:
+    """The last `count` whole lines, oldest first; fewer when there are fewer, none when there is no file.
+
+    Reads blocks backwards from the end, so a journal of 1 GB costs as little as one of 1 MB.
+    """
+    return lines_before(path, count, block=block).lines
+
+
+def lines_before(path: Path, count: int, end: int | None = None, *, block: int = BLOCK) -> Page:
+    """The last `count` whole lines that end at or before byte `end` (None: the end of the file)."""
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        return Page([], 0, 0)
+    try:
+        size = os.fstat(fd).st_size
+        return _before(fd, count, size if end is None else min(end, size), block)
+    finally:
+        os.close(fd)
+
+
+def read_all(path: Path, *, block: int = 1024 * 1024) -> Iterator[bytes]:
+    """Every whole line from the start, without its newline; nothing when there is no file."""
+    try:
+        file = path.open("rb", buffering=block)
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            if len(line) > 1 and line.endswith(b"\n"):
+                yield line[:-1]
+
+
+def _before(fd: int, count: int, end: int, block: int) -> Page:
+    blocks: list[bytes] = []
+    newlines = 0
+    position = end
+    while position > 0 and newlines <= count:
+        start = max(position - block, 0)
+        blocks.append(os.pread(fd, position - start, start))
+        newlines += blocks[-1].count(b"\n")
+        position = start
+    data = b"".join(reversed(blocks))
+    whole = data.rfind(b"\n") + 1
+    if whole == 0 or count <= 0:
+        return Page([], end, end)
+    lines = data[: whole - 1].split(b"\n")
+    if position > 0:
+        lines = lines[1:]  # its beginning may lie before what was read
+    lines = lines[-count:]
+    stop = position + whole
+    return Page(lines, stop - sum(map(len, lines)) - len(lines), stop)
