@@ -139,6 +139,12 @@ def offered_to(book: BookView, side: Side, price: Price) -> Count:
     return total
 
 
+def is_crossed(book: BookView) -> bool:
+    """Whether bid and ask meet or overlap, which an exchange's book does only between two messages."""
+    yes, no = book.bids("YES"), book.bids("NO")
+    return bool(yes and no) and yes[0][0] + no[0][0] >= ONE_DOLLAR
+
+
 def price_above(grid: PriceGrid, side: Side, price: Price) -> Price | None:
     """The next better price for a buyer of `side` to bid, own scale; None at the top."""
     if side == "YES":
