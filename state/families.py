@@ -1,0 +1,45 @@
+"""The families of ladders and every name they go by: one table, read at the edge. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family: canonical name, aliases, exchange series, and the belief it starts with."""
+
+    name: str
+    aliases: tuple[str, ...]
+    series: tuple[str, ...]
+    mean: float
+    spread: float
+    """Standard deviation, units of the published value."""
+    step: Decimal
+    """What the publisher rounds to."""
+
+
+FAMILIES = (
+    Family("CPI", (), ("KXCPI",), 0.3, 0.12, Decimal("0.1")),
+    Family("CLAIMS", ("UNEMPLOYMENT",), ("KXJOBLESSCLAIMS",), 225_000, 9_000, Decimal(1_000)),
+    Family("TENY", ("TNEY", "10Y", "T10Y"), ("KXTNOTED",), 4.10, 0.05, Decimal("0.01")),
+    Family("WEATHER", ("WX",), ("KXHIGHNY",), 52, 3, Decimal(1)),
+    Family("GAS", (), ("KXAAAGASW",), 3.10, 0.03, Decimal("0.001")),
+)
+_BY_NAME = {name: family for family in FAMILIES for name in (family.name, *family.aliases)}
+
+
+def canonical(name: str) -> str:
+    """The one name of a family, whatever it is called. Raises ValueError for a name nobody knows."""
+    try:
+        return _BY_NAME[name.upper()].name
+    except KeyError:
+        known = ", ".join(_BY_NAME)
+        raise ValueError(f"no family is called {name!r}; known: {known}") from None
+
+
+def names() -> Iterator[str]:
+    """Every canonical name, in table order."""
+    return (family.name for family in FAMILIES)
