@@ -187,7 +187,7 @@ class Settings(BaseSettings):
             raise KeyError(key)
         return value, self._origins.get(key, "default")
 
-    def keys(self) -> list[str]:
+    def dotted_keys(self) -> list[str]:
         """Every dotted key that holds a value."""
         return [key for key, _ in leaves(self.model_dump())]
 

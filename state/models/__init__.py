@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from state.clock import stamp
 
@@ -13,6 +13,7 @@ Instant = Annotated[
     AwareDatetime,
     AfterValidator(lambda instant: instant.astimezone(UTC)),
     PlainSerializer(stamp, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Source = Literal["live", "demo", "simulated", "replay"]
 Side = Literal["YES", "NO"]
