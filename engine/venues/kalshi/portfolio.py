@@ -221,8 +221,18 @@ class NotResting:
 CancelOutcome: TypeAlias = Cancelled | NotResting
 
 
-def parse_cancel_entry(fields: Fields) -> CancelOutcome | str:
-    """One entry of a batched cancel; a text is the exchange's reason for not doing it."""
+def parse_cancelled(raw: object) -> Cancelled:
+    """The answer to a single cancel."""
+    fields = Fields(raw, "cancel answer")
+    return Cancelled(fields.text("order_id"), fields.count("reduced_by"))
+
+
+def parse_batched_cancel(raw: object) -> list[CancelOutcome | str]:
+    """The answer to a batched cancel: one outcome each, a text being the exchange's reason for not doing it."""
+    return [_cancel_entry(each) for each in Fields(raw, "batched cancel answer").objects("orders")]
+
+
+def _cancel_entry(fields: Fields) -> CancelOutcome | str:
     error = fields.optional("error", fields.nested)
     if error is None:
         return Cancelled(fields.text("order_id"), fields.count("reduced_by"))
@@ -250,6 +260,11 @@ class OrderGroup:
             limit=fields.optional("contracts_limit_fp", fields.count),
             order_ids=tuple(map(str, fields.elements("orders"))),
         )
+
+
+def parse_created_group(raw: object) -> str:
+    """The id of a group just created."""
+    return Fields(raw, "order group answer").text("order_group_id")
 
 
 def parse_resting_value(raw: object) -> Micros:

@@ -152,8 +152,11 @@ class Questions:
         path = "/portfolio/summary/total_resting_order_value"
         return parse_resting_value(await self._http.get(path, urgent=urgent, attempts=attempts))
 
-    async def order_group(self, order_group_id: str) -> OrderGroup:
-        return OrderGroup.parse(order_group_id, await self._http.get(f"/portfolio/order_groups/{order_group_id}"))
+    async def order_group(
+        self, order_group_id: str, *, urgent: bool = False, attempts: int = READ_ATTEMPTS
+    ) -> OrderGroup:
+        raw = await self._http.get(f"/portfolio/order_groups/{order_group_id}", urgent=urgent, attempts=attempts)
+        return OrderGroup.parse(order_group_id, raw)
 
     # --- pages
 

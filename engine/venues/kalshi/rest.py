@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import httpx
 
 from engine.market.money import Count, format_count
 from engine.venues.kalshi.clock_offset import Offset
 from engine.venues.kalshi.errors import Ambiguous, MalformedAnswer, Rejected
-from engine.venues.kalshi.fields import Fields
 from engine.venues.kalshi.hosts import Source
 from engine.venues.kalshi.http import DEFAULT_TIMEOUT, Http, Look, Params
 from engine.venues.kalshi.limits import Sleep
-from engine.venues.kalshi.portfolio import Cancelled, CancelOutcome, NotResting, OrderAck, parse_cancel_entry
+from engine.venues.kalshi.portfolio import (
+    CancelOutcome,
+    NotResting,
+    OrderAck,
+    parse_batched_cancel,
+    parse_cancelled,
+    parse_created_group,
+)
 from engine.venues.kalshi.questions import Questions
 from engine.venues.kalshi.signing import Signer
 from engine.venues.kalshi.wire import NewOrder
 from state.clock import Clock
+
+T = TypeVar("T")
 
 _CANCELS_AT_ONCE = 20
 _ORDERS = "/portfolio/events/orders"
@@ -90,10 +99,7 @@ class KalshiRest(Questions):
             self._in_flight.discard(order.client_order_id)
             if not self._in_flight:
                 self._idle.set()
-        try:
-            return OrderAck.parse(answer)
-        except MalformedAnswer as exc:
-            raise Ambiguous(f"order {order.client_order_id!r}: accepted, but {exc}") from exc
+        return _acted(OrderAck.parse, answer)
 
     async def cancel_order(self, order_id: str, ticker: str, *, urgent: bool = True) -> CancelOutcome:
         """Cancel one order. NotResting when the exchange does not know it as resting, whatever became of it."""
@@ -104,8 +110,7 @@ class KalshiRest(Questions):
             if exc.status == 404:
                 return NotResting(order_id)
             raise
-        fields = Fields(raw, "cancel answer")
-        return Cancelled(fields.text("order_id"), fields.count("reduced_by"))
+        return _acted(parse_cancelled, raw)
 
     async def cancel_batched(
         self, orders: Sequence[tuple[str, str]], *, urgent: bool = True
@@ -116,7 +121,7 @@ class KalshiRest(Questions):
             some = orders[start : start + _CANCELS_AT_ONCE]
             body = {"orders": [{"order_id": order_id, "market_ticker": ticker} for order_id, ticker in some]}
             raw = await self._http.write("DELETE", f"{_ORDERS}/batched", body, urgent=urgent, items=len(some))
-            outcomes.extend(map(parse_cancel_entry, Fields(raw, "batched cancel").objects("orders")))
+            outcomes.extend(_acted(parse_batched_cancel, raw))
         return outcomes
 
     async def cancel_all(self) -> None:
@@ -126,7 +131,7 @@ class KalshiRest(Questions):
     async def create_order_group(self, limit: Count) -> str:
         """A group that cancels itself when more than `limit` is filled within 15 s; its id."""
         raw = await self._http.write("POST", f"{_GROUPS}/create", {"contracts_limit_fp": format_count(limit)})
-        return Fields(raw, "order group answer").text("order_group_id")
+        return _acted(parse_created_group, raw)
 
     async def trigger_order_group(self, order_group_id: str) -> None:
         """Cancel the group's orders and have new ones of it refused until it is reset."""
@@ -134,3 +139,11 @@ class KalshiRest(Questions):
 
     async def reset_order_group(self, order_group_id: str) -> None:
         await self._http.write("PUT", f"{_GROUPS}/{order_group_id}/reset", {})
+
+
+def _acted(parse: Callable[[object], T], answer: object) -> T:
+    # the exchange did it, and says so in words that we cannot read
+    try:
+        return parse(answer)
+    except MalformedAnswer as exc:
+        raise Ambiguous(f"accepted, but {exc}") from exc

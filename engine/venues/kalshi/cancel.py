@@ -1,0 +1,180 @@
+"""Stopping at the exchange: trigger the order groups, cancel everything, and ask until two listings agree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.market.money import Micros
+from engine.venues.kalshi.errors import Rejected, VenueError
+from engine.venues.kalshi.limits import Sleep
+from engine.venues.kalshi.portfolio import CancelOutcome, Order, OrderGroup, OrderStatus, QueuePosition
+
+CANCEL_SENT, VERIFIED_1, VERIFIED_2 = "cancel_sent", "verified_1", "verified_2"
+
+# the triggers go first, so that nothing new arrives behind the cancel-all; but it does not wait for a dead request
+_TRIGGER_HEAD_START = 0.25
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+
+
+class Venue(Protocol):
+    """What stopping needs of an exchange; KalshiRest is one."""
+
+    async def trigger_order_group(self, order_group_id: str) -> None: ...
+
+    async def cancel_all(self) -> None: ...
+
+    async def cancel_batched(
+        self, orders: Sequence[tuple[str, str]], *, urgent: bool = True
+    ) -> list[CancelOutcome | str]: ...
+
+    async def orders(
+        self, *, status: OrderStatus | None = None, urgent: bool = False, attempts: int = 3
+    ) -> list[Order]: ...
+
+    async def queue_positions(
+        self, tickers: Sequence[str], *, urgent: bool = False, attempts: int = 3
+    ) -> list[QueuePosition]: ...
+
+    async def total_resting_order_value(self, *, urgent: bool = False, attempts: int = 3) -> Micros: ...
+
+    async def order_group(self, order_group_id: str, *, urgent: bool = False, attempts: int = 3) -> OrderGroup: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far stopping has come. `left` is the resting orders last seen, None while that is not known."""
+
+    rung: str | None
+    left: int | None
+    problem: str | None
+
+
+class Cancellation:
+    """One run of cancelling and verifying."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        order_group_ids: Sequence[str],
+        tickers: Sequence[str],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.progress = Progress(None, None, None)
+        self._venue, self._groups, self._on_progress = venue, tuple(order_group_ids), on_progress
+        self._tickers = set(tickers)
+        self._triggers: dict[str, asyncio.Task[None]] = {}
+        self._triggered: set[str] = set()
+        self._sent = False
+
+    async def cancel(self) -> None:
+        """Trigger the groups, then cancel all. A failure is told; the verification finds what it left."""
+        for group in self._groups:
+            if group not in self._triggered and (group not in self._triggers or self._triggers[group].done()):
+                self._triggers[group] = asyncio.create_task(self._trigger(group))
+        if pending := [task for task in self._triggers.values() if not task.done()]:
+            await asyncio.wait(pending, timeout=_TRIGGER_HEAD_START)
+        try:
+            await self._venue.cancel_all()
+        except VenueError as exc:
+            self._tell(problem=f"cancel all: {exc}")
+        else:
+            if not self._sent:
+                self._sent = True
+                self._tell(CANCEL_SENT)
+
+    async def verify(self) -> bool:
+        """Ask both listings once; True when both show none. What rests is cancelled by name."""
+        try:
+            resting = await self._venue.orders(status=OrderStatus.RESTING, urgent=True, attempts=1)
+        except VenueError as exc:
+            self._tell(left=None, problem=f"listing of resting orders: {exc}")
+            return False
+        if resting:
+            self._tickers.update(order.ticker for order in resting)
+            self._tell(left=len(resting))
+            await self._cancel_by_name(resting)
+            return False
+        self._tell(VERIFIED_1, left=0)
+        try:
+            remain = await self._second_look()
+        except VenueError as exc:
+            self._tell(left=None, problem=f"second listing: {exc}")
+            return False
+        if remain:
+            self._tell(left=None, problem=f"the listings disagree: no order rests, but {remain}")
+            return False
+        self._tell(VERIFIED_2, left=0)
+        return True
+
+    def abandon(self) -> None:
+        """Leave triggers that are still unanswered."""
+        for task in self._triggers.values():
+            task.cancel()
+
+    async def _second_look(self) -> str:
+        # queue positions count orders; the total is cut off to cents and, in production, not given to every account
+        if self._tickers:
+            queued = await self._venue.queue_positions(sorted(self._tickers), urgent=True, attempts=1)
+            return f"{len(queued)} stand in queues" if queued else ""
+        try:
+            value = await self._venue.total_resting_order_value(urgent=True, attempts=1)
+        except Rejected:
+            if not self._groups:
+                raise
+            listed = [await self._venue.order_group(group, urgent=True, attempts=1) for group in self._groups]
+            grouped = sum(len(group.order_ids) for group in listed)
+            return f"{grouped} are in order groups" if grouped else ""
+        return f"{value} micro-dollars do" if value else ""
+
+    async def _trigger(self, order_group_id: str) -> None:
+        try:
+            await self._venue.trigger_order_group(order_group_id)
+        except VenueError as exc:
+            self._tell(problem=f"trigger of order group {order_group_id}: {exc}")
+        else:
+            self._triggered.add(order_group_id)
+
+    async def _cancel_by_name(self, resting: Sequence[Order]) -> None:
+        try:
+            await self._venue.cancel_batched([(order.order_id, order.ticker) for order in resting])
+        except VenueError as exc:
+            self._tell(left=len(resting), problem=f"cancel by order: {exc}")
+
+    def _tell(self, rung: str | None = None, *, left: int | None = None, problem: str | None = None) -> None:
+        self.progress = Progress(rung, left, problem)
+        self._on_progress(self.progress)
+
+
+async def cancel_and_verify(
+    venue: Venue,
+    order_group_ids: Sequence[str],
+    on_progress: Callable[[Progress], None],
+    *,
+    tickers: Sequence[str] = (),
+    deadline: float | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> Progress:
+    """Cancel whatever rests and verify it, again and again until verified or until `deadline` seconds have passed.
+
+    Tells each rung ("cancel_sent" when the exchange acknowledged a cancel-all, "verified_1" and "verified_2" when a
+    listing showed none, each by another endpoint) and how many orders are `left`; unreadable is None, never 0.
+    `tickers` are markets in which orders of ours may rest. The last Progress is returned: verified when its rung is
+    "verified_2".
+    """
+    run = Cancellation(venue, order_group_ids, tickers, on_progress)
+    pause = _FIRST_PAUSE
+    try:
+        async with asyncio.timeout(deadline):
+            while True:
+                await run.cancel()
+                if await run.verify():
+                    return run.progress
+                await sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+    except TimeoutError:
+        return run.progress
+    finally:
+        run.abandon()
