@@ -95,6 +95,13 @@ class BookSnapshot:
         return self.yes if side == "YES" else self.no
 
 
+def freeze(book: BookView) -> BookSnapshot:
+    """`book` as it is now; a live one sorts its levels anew each time it is asked."""
+    return BookSnapshot(
+        book.ticker, tuple(book.bids("YES")), tuple(book.bids("NO")), book.age_s, book.stale, book.as_of
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Print:
     """One public trade; `price` on the YES scale, `taker` the side that the aggressor bought."""

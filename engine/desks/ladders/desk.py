@@ -30,6 +30,10 @@ class Holding:
         """How many more of `side` may be bought before the position reaches `limit`; buying back comes on top."""
         return max(0, limit - (self.net if side == "YES" else -self.net))
 
+    def against(self, side: Side) -> Count:
+        """How many of `side` may be bought without doing more than close what is held."""
+        return max(0, -self.net if side == "YES" else self.net)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.market.money import Count, Price
+from engine.market.money import ONE_CONTRACT, Count, Price
+from state.settings import Ladder, Settings
+
+CENT: Price = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,20 @@ class FamilySettings:
         return self.enabled and self.spread > 0
 
 
-def family_of(families: Iterable[FamilySettings], series: str) -> str | None:
-    """The family that lists `series`; None when nobody trades it."""
-    return next((family.name for family in families if series in family.series), None)
+def families_of(settings: Settings) -> dict[str, FamilySettings]:
+    """Every family of the configuration by its one name, dollars and contracts in this house's units."""
+    return {name: _family(name, ladder) for name, ladder in settings.ladders.items()}
+
+
+def _family(name: str, ladder: Ladder) -> FamilySettings:
+    return FamilySettings(
+        name=name,
+        series=ladder.series,
+        mean=ladder.mean,
+        spread=ladder.spread,
+        step=ladder.step,
+        min_edge=math.ceil(ladder.min_edge_cents * CENT),
+        contracts=ladder.contracts * ONE_CONTRACT,
+        max_position=ladder.max_position * ONE_CONTRACT,
+        enabled=ladder.enabled,
+    )

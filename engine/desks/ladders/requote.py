@@ -25,6 +25,8 @@ class Withdraw(StrEnum):
 
     EDGE_GONE = "edge_gone"
     PRICE_MOVED = "price_moved"
+    REDUCE_ONLY = "reduce_only"
+    """The level in force lets positions only shrink."""
 
 
 @dataclass(frozen=True, slots=True)
