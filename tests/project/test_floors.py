@@ -15,7 +15,16 @@ CONTRACTS = [
     contract["name"]
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 ]
-ROOMS = ("console", "engine", "engine/venues", "engine/venues/kalshi", "engine/venues/simulated", "ops", "runners", "state")
+ROOMS = (
+    "console",
+    "engine",
+    "engine/venues",
+    "engine/venues/kalshi",
+    "engine/venues/simulated",
+    "ops",
+    "runners",
+    "state",
+)
 # contract, the file that breaks it, what that file imports
 VIOLATIONS = (
     ("The floors: runners stand on engine, engine on state; nothing looks up", "state/room.py", "engine"),

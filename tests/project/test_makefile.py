@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHOUT_VENV = "#!/bin/sh\ncase \"$2\" in *ensurepip*) exit 1 ;; esac\n"
-TOO_OLD = "#!/bin/sh\ncase \"$2\" in *version_info*) exit 1 ;; esac\n"
+WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *ensurepip*) exit 1 ;; esac\n'
+TOO_OLD = '#!/bin/sh\ncase "$2" in *version_info*) exit 1 ;; esac\n'
 
 
 @pytest.fixture
@@ -62,7 +62,11 @@ def test_the_demo_needs_no_development_tools(fresh: Path) -> None:
 
 
 def test_everything_is_installed_by_hash(fresh: Path) -> None:
-    installs = [line for line in make(fresh, "--dry-run", "test").stdout.splitlines() if " install " in line and "-m pip" in line]
+    installs = [
+        line
+        for line in make(fresh, "--dry-run", "test").stdout.splitlines()
+        if " install " in line and "-m pip" in line
+    ]
     assert len(installs) == 3
     assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
 
