@@ -1,0 +1,227 @@
+"""The console application: it shows Snapshots and carries the keys. It holds no truth of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from console.actions import MISSING, Action, Needs, available
+from console.keepsakes import Keepsakes
+from console.lines import Tone
+from console.live import Live
+from console.messages import SnapshotArrived
+from console.modals.base import Dialog
+from console.modals.help import Help
+from console.modals.release import Release
+from console.present.glyphs import ASCII, UNICODE
+from console.screens.base import ConsoleScreen
+from console.screens.log import Log
+from console.screens.overview import Overview
+from console.snapshot import Snapshot
+from console.widgets.filter_line import FilterLine
+from console.widgets.pane import Pane
+from console.widgets.sanitise import VisibleFilter
+from state import kill
+from state.clock import Clock
+from state.home import Home
+
+STALLED_S = 4.0
+"""Without a snapshot for so long the screen says that the console cannot read."""
+ENDED_BY = {signal.SIGHUP: 129, signal.SIGTERM: 143}
+
+
+class Console(App[int]):
+    """One home on screen."""
+
+    CSS_PATH = "console.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS = [Binding("ctrl+c", "quit", show=False, priority=True)]
+
+    def __init__(
+        self, home: Home, clock: Clock, *, read_only: bool = False, ascii_only: bool = False, droplet: str = "",
+        theme: str = "ansi-dark", first: Snapshot | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.home, self.clock = home, clock
+        self.snapshot = first
+        self.read_only = read_only
+        self.actions = available(read_only=read_only)
+        self.animation_level = "none"
+        self.theme = theme
+        Pane.glyphs = ASCII if ascii_only else UNICODE
+        self._sanitise = VisibleFilter(ascii_only=ascii_only)
+        self._keepsakes = Keepsakes(clock)
+        self._live = None if first is not None else Live(home, clock, droplet, self._deliver)
+        self._heard = 0.0
+        for action in self.actions:
+            self.bind(action.key, action.id, description=action.title, show=False)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Ours comes last, after all that Textual does."""
+        return [*super().get_line_filters(), self._sanitise]
+
+    def on_mount(self) -> None:
+        """Screens, signals, and the threads that read."""
+        possible = {action.id: action.needs is not Needs.RUNNER for action in self.actions}
+        for name, make in (("overview", Overview), ("log", Log)):
+            self.add_mode(name, partial(make, self.actions, possible, read_only=self.read_only))
+        self.switch_mode("overview")
+        if self._live is None:
+            return
+        loop = asyncio.get_running_loop()
+        for number, code in ENDED_BY.items():
+            loop.add_signal_handler(number, partial(self.exit, code, code))
+        self._live.start()
+        self.set_interval(STALLED_S / 2, self._notice_stall)
+
+    def _deliver(self, snapshot: Snapshot) -> None:
+        """Called in the reading thread."""
+        self.post_message(SnapshotArrived(snapshot))
+
+    def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
+        """The only way a new picture comes in."""
+        if self._heard < 0:
+            self._tell("reading again", Tone.GOOD)
+        self._heard = asyncio.get_running_loop().time()
+        self.snapshot = message.snapshot
+        self.refresh_screen()
+
+    def on_picture_wanted(self) -> None:
+        """A screen came into sight."""
+        self.refresh_screen()
+
+    def refresh_screen(self) -> None:
+        """Hand the snapshot to the screen that is seen."""
+        if self.snapshot is not None and isinstance(self.screen, ConsoleScreen | Dialog):
+            self.screen.show(self.snapshot)
+
+    def _notice_stall(self) -> None:
+        silent = asyncio.get_running_loop().time() - self._heard
+        if self._heard > 0 and silent > STALLED_S:
+            self._heard = -1.0
+            self._tell(f"the console cannot read {self.home.root}: what you see is old. K still kills.", Tone.BAD)
+
+    def _tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        if isinstance(self.screen, ConsoleScreen | Dialog):
+            self.screen.tell(text, tone)
+
+    # Acting ------------------------------------------------------------------------------------------------------
+
+    def action_kill(self) -> None:
+        """Engage at once; what is shown afterwards comes from the files."""
+        try:
+            done = kill.engage(self.home, self.clock, why="K on the console", via="console")
+        except kill.KillError as error:
+            self._tell(f"{error}", Tone.BAD)
+            return
+        said = "killed again: it was engaged already" if done.already else "kill switch engaged"
+        self._tell(f"{said}{'; ' + done.unsynced if done.unsynced else ''}", Tone.CAUTION)
+
+    def action_release(self) -> None:
+        """Open the dialog; nothing happens without typed words."""
+        if self.snapshot is not None and not isinstance(self.screen, Dialog):
+            self.push_screen(Release(self.home, self.snapshot))
+
+    def action_pilot(self) -> None:
+        """Present, and says what is missing."""
+        self._tell(MISSING["pilot"], Tone.CAUTION)
+
+    def action_bundle(self) -> None:
+        """Present, and says what is missing."""
+        self._tell(MISSING["bundle"], Tone.CAUTION)
+
+    # Looking -----------------------------------------------------------------------------------------------------
+
+    async def action_overview(self) -> None:
+        """The overview."""
+        await self._go("overview")
+
+    async def action_log(self) -> None:
+        """The log."""
+        await self._go("log")
+
+    async def _go(self, mode: str) -> None:
+        if self.current_mode != mode and not isinstance(self.screen, Dialog):
+            await self.switch_mode(mode)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self._open_line("filter")
+
+    def action_search(self) -> None:
+        """Type what to search for, in the log."""
+        if isinstance(self.screen, Log):
+            self._open_line("search")
+
+    def _open_line(self, purpose: str) -> None:
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.query_one(FilterLine).open(purpose)
+
+    def action_next(self) -> None:
+        """The next match upwards."""
+        if isinstance(self.screen, Log):
+            self.screen.jump(-1)
+
+    def action_previous(self) -> None:
+        """The next match downwards."""
+        if isinstance(self.screen, Log):
+            self.screen.jump(1)
+
+    def action_pause(self) -> None:
+        """Hold the lists still, or let them go on."""
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.paused = not self.screen.paused
+            self._tell("paused: the lists stand still, the top line goes on; p goes on" if self.screen.paused else "")
+            self.refresh_screen()
+
+    def action_turn(self) -> None:
+        """The next page, or the next journal."""
+        if isinstance(self.screen, Overview | Log):
+            self.screen.turn()
+
+    def action_copy(self) -> None:
+        """Copy the row: by OSC 52, and to a file for terminals that do not take it."""
+        text = self.screen.content() if isinstance(self.screen, ConsoleScreen | Dialog) else ""
+        if not text:
+            self._tell("nothing to copy here")
+            return
+        self.copy_to_clipboard(text)
+        self._tell(self._keepsakes.keep("copy", text))
+
+    def action_dump(self) -> None:
+        """Write the screen as text."""
+        rows = self.screen._compositor.render_strips()
+        self._tell(self._keepsakes.keep("screen", "\n".join(row.text.rstrip() for row in rows)))
+
+    def action_help(self) -> None:
+        """Keys, symbols, files."""
+        if not isinstance(self.screen, Dialog):
+            self.push_screen(Help(self.actions, self.home, self.read_only))
+
+    def action_palette(self) -> None:
+        """Find an action by name."""
+        self.action_command_palette()
+
+    async def action_quit(self) -> None:
+        """Leave; nothing else stops."""
+        self.exit(0)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette holds what the table of actions holds."""
+        for action in self.actions:
+            if action.id != "palette":
+                yield SystemCommand(f"{action.title} ({action.label})", action.help, self._runner(action))
+
+    def _runner(self, action: Action) -> partial[None]:
+        return partial(self._run, action)
+
+    def _run(self, action: Action) -> None:
+        self.call_later(self.run_action, action.id)

@@ -1,0 +1,22 @@
+"""Messages that threads post to the application."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from console.snapshot import Snapshot
+
+
+class SnapshotArrived(Message):
+    """A newer picture of the home; one that waits is replaced by it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, SnapshotArrived)
+
+
+class PictureWanted(Message):
+    """A screen came into sight and has to be given the newest picture."""

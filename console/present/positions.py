@@ -1,0 +1,121 @@
+"""Shadow positions: columns by width, one row a position, keyed by ticker and side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from console.lines import Line, Span, Tone, line, middle
+from console.present.ages import age, clock_time, count, price, signed
+from console.present.glyphs import Glyphs
+from console.present.panel import title, trouble
+from console.snapshot import Snapshot
+from state.models.shadow import ShadowBook, ShadowPosition
+
+TREND = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: heading, cells wide, flush right, width of the table from which it is shown."""
+
+    heading: str
+    cells: int
+    right: bool
+    since: int
+    cell: Callable[[ShadowPosition, Snapshot, Glyphs], Span]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table; `key` is what cursor and scroll are kept by."""
+
+    key: str
+    cells: tuple[Span, ...]
+
+
+def _trend(position: ShadowPosition, snapshot: Snapshot, glyphs: Glyphs) -> Span:
+    if position.note:
+        return Span(position.note, Tone.CAUTION)
+    return glyphs.spark(snapshot.trends.marks.get(key(position), ()), TREND)
+
+
+def _held(position: ShadowPosition, snapshot: Snapshot, _: Glyphs) -> Span:
+    return Span(age((snapshot.at - position.opened_at).total_seconds()), Tone.NOTE)
+
+
+COLUMNS = (
+    Column("ticker", 26, False, 0, lambda p, s, g: Span(middle(p.ticker, 26, g.cut))),
+    Column("side", 4, False, 0, lambda p, s, g: Span(p.side)),
+    Column("qty", 7, True, 0, lambda p, s, g: Span(count(p.count))),
+    Column("avg", 6, True, 100, lambda p, s, g: price(p.average_price)),
+    Column("mark", 6, True, 0, lambda p, s, g: price(p.mark)),
+    Column("P&L", 9, True, 0, lambda p, s, g: signed(p.unrealised_usd)),
+    Column("realised", 9, True, 140, lambda p, s, g: signed(p.realised_usd)),
+    Column("fees", 7, True, 140, lambda p, s, g: Span(f"{p.fees_usd:.2f}")),
+    Column("fair", 6, True, 100, lambda p, s, g: price(p.fair)),
+    Column("edge ¢", 6, True, 100, lambda p, s, g: signed(p.edge_cents, 1)),
+    Column("age", 6, True, 0, _held),
+    Column("trend", TREND, False, 100, _trend),
+    Column("family", 8, False, 125, lambda p, s, g: Span(p.family, Tone.NOTE)),
+)
+
+
+def columns(width: int) -> tuple[Column, ...]:
+    """The columns that a table of `width` cells shows."""
+    return tuple(column for column in COLUMNS if column.since <= width)
+
+
+def key(position: ShadowPosition) -> str:
+    """Identity of a position on screen."""
+    return f"{position.ticker} {position.side}"
+
+
+def rows(snapshot: Snapshot, width: int, glyphs: Glyphs, wanted: str = "") -> list[Row]:
+    """One row a position whose ticker or family holds `wanted`; faded when the book is not fresh."""
+    book = snapshot.positions.value
+    if book is None:
+        return []
+    shown = [position for position in book.positions if matches(position, wanted)]
+    made = [Row(key(p), tuple(column.cell(p, snapshot, glyphs) for column in columns(width))) for p in shown]
+    if snapshot.positions.good:
+        return made
+    return [Row(row.key, tuple(Span(cell.text, Tone.FADED) for cell in row.cells)) for row in made]
+
+
+def matches(position: ShadowPosition, wanted: str) -> bool:
+    """Whether a filter lets the position through."""
+    wanted = wanted.casefold()
+    return wanted in position.ticker.casefold() or wanted in position.family.casefold()
+
+
+def heading(snapshot: Snapshot, width: int, glyphs: Glyphs, hidden: int = 0, wanted: str = "") -> list[Line]:
+    """Title with totals, and what is wrong with the book."""
+    book = snapshot.positions.current
+    totals: tuple[Span | str, ...] = () if book is None else _totals(book, width)
+    if wanted:
+        totals = (Span(f"   /{wanted} hides {hidden}", Tone.CAUTION), *totals)
+    top = title("SHADOW POSITIONS", *totals, shown=snapshot.positions, width=width, glyphs=glyphs)
+    return [top, *trouble(snapshot.positions, width, glyphs)]
+
+
+def _totals(book: ShadowBook, width: int) -> tuple[Span, ...]:
+    label = Tone.LABEL
+    parts = [Span(f"   {len(book.positions)} open", label), Span("   unrealised ", label), signed(book.unrealised_usd)]
+    if width >= 70:
+        parts += [Span("   realised ", label), signed(book.realised_usd)]
+    if width >= 100:
+        parts += [
+            Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills   {len(book.orders)} paper orders rest", label)
+        ]
+    return tuple(parts)
+
+
+def empty(snapshot: Snapshot, wanted: str = "") -> Line:
+    """What stands in place of rows: empty is not unknown."""
+    book = snapshot.positions.value
+    if book is None:
+        return line(Span("   positions unknown", Tone.CAUTION))
+    if wanted and book.positions:
+        return line(Span(f"   none of {len(book.positions)} matches /{wanted}", Tone.NOTE))
+    return line(Span(f"   no open positions (as of {clock_time(book.written_at)} ET)", Tone.NOTE))

@@ -1,0 +1,60 @@
+"""What every screen of the console has: the top line, a flash line, the keys; and one way to be shown a Snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from console.actions import Action
+from console.lines import Tone
+from console.messages import PictureWanted
+from console.snapshot import Snapshot
+from console.widgets.chrome import Flash, Keys
+from console.widgets.pane import Pane
+from console.widgets.panels import TopLine
+
+
+class ConsoleScreen(Screen[None]):
+    """A screen that draws Snapshots it is given. It reads no file, no clock and no app."""
+
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-tall")]
+
+    def __init__(self, actions: Sequence[Action], possible: dict[str, bool], *, read_only: bool) -> None:
+        super().__init__()
+        self._actions, self._possible, self._read_only = actions, possible, read_only
+        self.paused = False
+
+    def compose(self) -> ComposeResult:
+        yield TopLine(id="top")
+        yield from self.body()
+        yield Flash()
+        yield Keys(self._actions, self._possible, self._read_only)
+
+    def body(self) -> Iterator[Widget]:
+        """What is between the top line and the flash line."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Hand the snapshot to every pane; while paused only to the top line."""
+        if not self.is_current:
+            return
+        for pane in self.query(Pane):
+            if not self.paused or isinstance(pane, TopLine | Flash | Keys):
+                pane.show(snapshot)
+
+    def on_screen_resume(self) -> None:
+        """In sight again: ask for the newest picture."""
+        self.post_message(PictureWanted())
+
+    def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Say something in the flash line."""
+        self.query_one(Flash).tell(text, tone)
+
+    def content(self) -> str:
+        """The row that `copy` takes; "" when there is none."""
+        return ""

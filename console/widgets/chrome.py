@@ -1,0 +1,71 @@
+"""The last two lines of every screen: what happened just now, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.actions import Action, Danger
+from console.lines import Line, Span, Tone, line, width
+from console.snapshot import Snapshot
+from console.widgets.pane import Pane
+
+
+class Flash(Pane):
+    """One line for what happened just now; repeats are counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = ""
+        self._tone = Tone.PLAIN
+        self._times = 0
+
+    def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Say `text`; "" takes the line back."""
+        self._times = self._times + 1 if text == self._text else 1
+        self._text, self._tone = text, tone
+        self.redraw()
+
+    def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
+        again = f" (x{self._times})" if self._times > 1 else ""
+        return [line(Span(f" {self._text}{again}" if self._text else "", self._tone))]
+
+
+class Keys(Pane):
+    """The footer: keys and titles from the table of actions; what is not possible now is dim."""
+
+    def __init__(self, actions: Sequence[Action], possible: dict[str, bool], read_only: bool) -> None:
+        super().__init__()
+        self._actions = actions
+        self._possible = possible
+        self._read_only = read_only
+
+    def draw(self, snapshot: Snapshot, width_: int, height: int) -> list[Line]:
+        spans: list[Span] = [Span(" ")]
+        if self._read_only:
+            spans += [Span("read-only", Tone.CAUTION), Span("   ")]
+        acting = False
+        for action in self._actions:
+            if not action.footer:
+                continue
+            if (action.danger is not Danger.NONE) != acting:
+                acting = not acting
+                spans.append(Span(f"{self.glyphs.bar}  ", Tone.NOTE))
+            possible = self._possible.get(action.id, True)
+            spans += [Span(action.label, Tone.KEY if possible else Tone.NOTE)]
+            spans += [Span(f" {action.title}", Tone.PLAIN if possible else Tone.NOTE), Span("  ")]
+        whole = tuple(spans)
+        return [whole if width(whole) <= width_ else self._short(width_)]
+
+    def _short(self, cells: int) -> Line:
+        """What a narrow terminal has room for: acting keys with their names, the rest by key alone."""
+        spans: list[Span] = [Span(" ")]
+        for action in self._actions:
+            if action.footer:
+                tone = Tone.KEY if self._possible.get(action.id, True) else Tone.NOTE
+                named = action.danger is not Danger.NONE or action.id in ("help", "quit", "turn")
+                spans += [
+                    Span(action.label, tone),
+                    Span(f" {action.title}" if named else ""),
+                    Span("  " if named else " "),
+                ]
+        return tuple(spans)

@@ -1,0 +1,77 @@
+"""How tones look: the terminal's own sixteen colours and attributes; every theme and monochrome keep them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from console.lines import Line, Tone
+
+LOOKS = {
+    Tone.PLAIN: Style(),
+    Tone.TITLE: Style.parse("bold"),
+    Tone.LABEL: Style.parse("cyan"),
+    Tone.NOTE: Style.parse("bright_black"),
+    Tone.GOOD: Style.parse("green"),
+    Tone.CAUTION: Style.parse("bold yellow"),
+    Tone.BAD: Style.parse("bold red"),
+    Tone.FADED: Style.parse("dim strike"),
+    Tone.GAIN: Style.parse("green"),
+    Tone.LOSS: Style.parse("magenta"),
+    Tone.TREND: Style.parse("cyan"),
+    Tone.KEY: Style.parse("bold cyan"),
+    Tone.KILL: Style.parse("bold reverse"),
+    Tone.CURSOR: Style.parse("reverse"),
+    Tone.MATCH: Style.parse("bold underline"),
+}
+
+
+def strip(of: Line, cells: int) -> Strip:
+    """A line as the terminal gets it, exactly `cells` wide."""
+    made = Strip([Segment(span.text, LOOKS[span.tone]) for span in of if span.text])
+    return made.adjust_cell_length(cells)
+
+
+def changed(old: Sequence[Line], new: Sequence[Line], cells: int, gap: int = 6) -> list[tuple[int, int, int]]:
+    """Where two pictures differ: (row, first cell, cells), near changes of one row taken together."""
+    found: list[tuple[int, int, int]] = []
+    for row in range(max(len(old), len(new))):
+        before = old[row] if row < len(old) else ()
+        after = new[row] if row < len(new) else ()
+        if before != after:
+            found += [(row, start, length) for start, length in _runs(_cells(before, cells), _cells(after, cells), gap)]
+    return found
+
+
+def _cells(of: Line, cells: int) -> list[tuple[str, str]]:
+    """One entry a cell: its character and tone; the second cell of a wide character is empty, marks join their base."""
+    made: list[tuple[str, str]] = []
+    for span in of:
+        if span.text.isascii():
+            made += [(character, span.tone) for character in span.text]
+            continue
+        for character in span.text:
+            taken = cell_len(character)
+            if taken == 0 and made:
+                made[-1] = (made[-1][0] + character, made[-1][1])
+                continue
+            made.append((character, span.tone))
+            made += [("", span.tone)] * (taken - 1)
+    return (made + [(" ", Tone.PLAIN)] * (cells - len(made)))[:cells]
+
+
+def _runs(before: list[tuple[str, str]], after: list[tuple[str, str]], gap: int) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    for index, (one, other) in enumerate(zip(before, after, strict=True)):
+        if one == other:
+            continue
+        start = index - 1 if index and after[index][0] == "" else index
+        if runs and start - sum(runs[-1]) <= gap:
+            runs[-1] = (runs[-1][0], index + 1 - runs[-1][0])
+        else:
+            runs.append((start, index + 1 - start))
+    return [(start, min(length + 1, len(after) - start)) for start, length in runs]

@@ -1,0 +1,66 @@
+"""A pane: lines of spans, of which only the cells that changed are painted again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.lines import Line, fit
+from console.present.glyphs import UNICODE, Glyphs
+from console.snapshot import Snapshot
+from console.widgets.palette import changed, strip
+
+
+class Pane(Widget):
+    """Draws the slice of a Snapshot that its `draw` picks. Reads no file, no clock and no app."""
+
+    glyphs: ClassVar[Glyphs] = UNICODE
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
+        super().__init__(id=id)
+        self.snapshot: Snapshot | None = None
+        self._lines: list[Line] = []
+        self._cells = 0
+
+    def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
+        """The lines of this pane; the first `height` are seen."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take a new snapshot and paint what differs."""
+        self.snapshot = snapshot
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw again and paint the cells that differ."""
+        width, height = self.size
+        if not width or not height or not self.display:
+            return
+        before, same_width = self._lines, self._cells == width
+        self._lines, self._cells = self._drawn(width, height), width
+        if not same_width:
+            self.refresh()
+            return
+        regions = [Region(x, y, cells, 1) for y, x, cells in changed(before, self._lines, width) if y < height]
+        if regions:
+            self.refresh(*regions)
+
+    def _drawn(self, width: int, height: int) -> list[Line]:
+        if self.snapshot is None:
+            return []
+        return [fit(line, width, self.glyphs.cut) for line in self.draw(self.snapshot, width, height)[:height]]
+
+    def on_resize(self) -> None:
+        """Lines depend on the size."""
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        """One row, as Textual asks for it."""
+        width = self.size.width
+        if self._cells != width:
+            self._lines, self._cells = self._drawn(width, self.size.height), width
+        line = self._lines[y] if y < len(self._lines) else ()
+        return strip(line, width).apply_style(self.rich_style)
