@@ -1,0 +1,170 @@
+"""One account: cash, positions, collateral and what its resting orders hold back.
+
+Cash is kept as if a contract could be sold short: buying n at p costs p·n, selling brings p·n. What an open short may
+have to pay, one dollar a contract, is collateral. So a purchase of NO at 1 - p is a sale of YES at p with its
+collateral set aside, opposite holdings net by themselves, and cash over all accounts never changes by a trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.market.fees import FeeSchedule
+from engine.market.money import ONE_DOLLAR, Count, Micros, Price
+from engine.venues.simulated.instants import Instant
+from engine.venues.simulated.orders import ClientOrder, OrderStatus, Side
+
+
+@dataclass(slots=True)
+class Holding:
+    """What an account has in one market: `position` signed (negative: NO), `cost` what its own side was bought for."""
+
+    ticker: str
+    event_ticker: str
+    position: Count = 0
+    cost: Micros = 0
+    realized: Micros = 0
+    fees: Micros = 0
+    traded: Micros = 0
+    traded_count: Count = 0
+    updated: Instant = 0
+
+    def trade(self, side: Side, price: Price, count: Count) -> None:
+        """Book a trade: first against the opposite position, at its average cost, then as a new position."""
+        paid = price if side is Side.BID else ONE_DOLLAR - price
+        self.traded += paid * count
+        self.traded_count += count
+        closing = min(count, max(0, -side.sign * self.position))
+        if closing:
+            released = self.cost * closing // abs(self.position)
+            self.cost -= released
+            self.realized += (ONE_DOLLAR - paid) * closing - released
+        self.cost += paid * (count - closing)
+        self.position += side.sign * count
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFill:
+    """One fill of one order; `fee` is net, micro-dollars."""
+
+    fill_id: str
+    order: ClientOrder
+    price: Price
+    count: Count
+    fee: Micros
+    is_taker: bool
+    created: Instant
+    post_position: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A market settled for an account; `value` is what a YES contract paid."""
+
+    ticker: str
+    event_ticker: str
+    result: str
+    position: Count
+    cost: Micros
+    revenue: Micros
+    value: Price
+    fees: Micros
+    settled: Instant
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """Everything one member of the exchange owns."""
+
+    user_id: str
+    cash: Micros
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    orders: dict[str, ClientOrder] = field(default_factory=dict)
+    by_client_id: dict[str, ClientOrder] = field(default_factory=dict)
+    resting: dict[str, dict[str, ClientOrder]] = field(default_factory=dict)
+    fills: list[ClientFill] = field(default_factory=list)
+    settlements: list[Settlement] = field(default_factory=list)
+    reserved: dict[str, Micros] = field(default_factory=dict)
+
+    def holding(self, ticker: str, event_ticker: str) -> Holding:
+        """The holding in a market, made when first asked for."""
+        found = self.holdings.get(ticker)
+        if found is None:
+            found = self.holdings[ticker] = Holding(ticker, event_ticker)
+        return found
+
+    def position(self, ticker: str) -> Count:
+        """Signed contracts in a market; 0 where nothing was ever traded."""
+        found = self.holdings.get(ticker)
+        return found.position if found else 0
+
+    def resting_orders(self) -> list[ClientOrder]:
+        """Every resting order of the account."""
+        return [order for orders in self.resting.values() for order in orders.values()]
+
+    def available(self, netted_events: frozenset[str]) -> Micros:
+        """What the account may spend: cash less collateral and less what resting orders hold back."""
+        return self.cash - self.collateral(netted_events) - sum(self.reserved.values())
+
+    def collateral(self, netted_events: frozenset[str]) -> Micros:
+        """One dollar for each contract sold; in events of which one outcome wins only for the largest of them."""
+        owed: dict[str, Micros] = {}
+        for held in self.holdings.values():
+            short = max(0, -held.position) * ONE_DOLLAR
+            if held.event_ticker in netted_events:
+                owed[held.event_ticker] = max(owed.get(held.event_ticker, 0), short)
+            else:
+                owed[held.event_ticker] = owed.get(held.event_ticker, 0) + short
+        return sum(owed.values())
+
+    def needed(self, order: ClientOrder, schedule: FeeSchedule) -> Micros:
+        """What holding back for `order`, too, would take on top of what is held back in its market now."""
+        resting = [*self.resting.get(order.ticker, {}).values(), order]
+        held_back = reserve(self.position(order.ticker), resting, schedule)
+        return held_back - self.reserved.get(order.ticker, 0)
+
+    def rest(self, order: ClientOrder, schedule: FeeSchedule) -> None:
+        """Note that an order rests."""
+        self.resting.setdefault(order.ticker, {})[order.order_id] = order
+        self.hold_back(order.ticker, schedule)
+
+    def hold_back(self, ticker: str, schedule: FeeSchedule) -> None:
+        """Recount what a market's resting orders hold back, after any of them or the position changed."""
+        orders = self.resting.get(ticker, {})
+        for order_id in [key for key, order in orders.items() if order.status is not OrderStatus.RESTING]:
+            del orders[order_id]
+        if orders:
+            self.reserved[ticker] = reserve(self.position(ticker), orders.values(), schedule)
+        else:
+            self.resting.pop(ticker, None)
+            self.reserved.pop(ticker, None)
+
+    def settle(self, ticker: str, value: Price, result: str, settled: Instant) -> Settlement | None:
+        """Pay out a market at `value` a YES contract; None where nothing was held."""
+        held = self.holdings.get(ticker)
+        if held is None or held.position == 0:
+            return None
+        revenue = abs(held.position) * (value if held.position > 0 else ONE_DOLLAR - value)
+        self.cash += held.position * value
+        settlement = Settlement(
+            ticker, held.event_ticker, result, held.position, held.cost, revenue, value, held.fees, settled
+        )
+        held.realized += revenue - held.cost
+        held.position, held.cost, held.updated = 0, 0, settled
+        self.settlements.append(settlement)
+        return settlement
+
+
+def reserve(position: Count, orders: Iterable[ClientOrder], schedule: FeeSchedule) -> Micros:
+    """What resting orders of one market may still cost: price and maker fee, nothing for what closes the position."""
+    needed = 0
+    cover = {Side.BID: max(0, -position), Side.ASK: max(0, position)}
+    # the book fills the best price first, so the best price is what closes the position
+    for order in sorted(orders, key=lambda each: each.side.sign * -each.price):
+        closing = min(cover[order.side], order.remaining)
+        cover[order.side] -= closing
+        paid = order.price if order.side is Side.BID else ONE_DOLLAR - order.price
+        needed += paid * (order.remaining - closing)
+        needed += schedule.trade_fee(order.price, order.remaining, taker=False)
+    return needed

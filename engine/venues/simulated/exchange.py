@@ -1,0 +1,163 @@
+"""The exchange: its markets and accounts, its agenda, and what a trade does to both.
+
+One thread, one command at a time. Time is market time and moves only by `advance`; nothing here reads a clock, so the
+same agenda run in steps of any size gives the same happenings in the same order.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+
+from engine.market.money import Count, Micros
+from engine.venues.simulated.account import Account, ClientFill
+from engine.venues.simulated.agenda import Agenda
+from engine.venues.simulated.happenings import BookDelta, EventCreated, Filled, Happening, Listener, Quoted, Trade
+from engine.venues.simulated.instants import Instant
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus, Outcome, SeriesSpec
+from engine.venues.simulated.matching import Match
+from engine.venues.simulated.orders import ClientOrder, Order, OrderStatus, UpdateReason
+
+KEPT_TRADES = 100_000
+
+
+class Exchange:
+    """The state of one exchange. `crowd_cash` is what the population won or lost against accounts."""
+
+    def __init__(self, start: Instant) -> None:
+        self.now = start
+        self.agenda = Agenda()
+        self.series: dict[str, SeriesSpec] = {}
+        self.events: dict[str, EventSpec] = {}
+        self.markets: dict[str, Market] = {}
+        self.by_event: dict[str, list[Market]] = {}
+        self.accounts: dict[str, Account] = {}
+        self.netted_events: frozenset[str] = frozenset()
+        self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
+        self.exchange_active = True
+        self.trading_active = True
+        self.crowd_cash: Micros = 0
+        self.fees_collected: Micros = 0
+        self._clock = 0
+        self._touched: dict[str, Market] = {}
+        self._listeners: list[Listener] = []
+        self._ids = random.Random()
+
+    def fresh_id(self) -> str:
+        """An identifier that no other run hands out either."""
+        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` told of everything from now on."""
+        self._listeners.append(listener)
+
+    def tell(self, happening: Happening) -> None:
+        """Tell every listener, in order."""
+        for listener in self._listeners:
+            listener(happening)
+
+    def advance(self, to: Instant, at_most: int = 1_000_000) -> bool:
+        """Run what is due up to `to`, `at_most` actions; False when more is due. Time never goes back."""
+        for _ in range(at_most):
+            due = self.agenda.take(to)
+            if due is None:
+                self.now = max(self.now, to)
+                return True
+            at, action = due
+            self.now = max(self.now, at)
+            action()
+        return False
+
+    def tell_quotes(self) -> None:
+        """Tell the quotes that changed since the last time, once each."""
+        touched, self._touched = self._touched, {}
+        for market in touched.values():
+            self.tell(Quoted(market, self.now))
+
+    def open_account(self, cash: Micros) -> Account:
+        """A new member with `cash` micro-dollars."""
+        account = Account(self.fresh_id(), cash)
+        self.accounts[account.user_id] = account
+        return account
+
+    def list_event(self, event: EventSpec) -> list[Market]:
+        """Add an event with its markets, all initialized."""
+        assert event.ticker not in self.events, f"event {event.ticker} is listed already"
+        self.series.setdefault(event.series.ticker, event.series)
+        self.events[event.ticker] = event
+        if event.collateral_return_type:
+            self.netted_events |= {event.ticker}
+        markets = [Market(spec, event, self._level_changed) for spec in event.markets]
+        self.by_event[event.ticker] = markets
+        self.markets.update({market.ticker: market for market in markets})
+        self.tell(EventCreated(event))
+        return markets
+
+    def record_trade(self, market: Market, taker: Order, match: Match) -> None:
+        """Print a match and book it to both sides."""
+        trade = Trade(self.fresh_id(), market, match.price, match.count, taker.side, self.now)
+        self.trades.append(trade)
+        market.last_price, market.last_size, market.updated = match.price, match.count, self.now
+        market.volume.add(match.count, match.price, self.now)
+        # nobody follows the population's positions: half of what it trades counts as newly opened
+        market.open_interest += match.count // 2
+        self._touched[market.ticker] = market
+        self.tell(trade)
+        for order in (match.maker, taker):
+            if isinstance(order, ClientOrder):
+                self._fill(market, order, trade, is_taker=order is taker)
+
+    def settle(self, market: Market, outcome: Outcome) -> None:
+        """Pay out a market and forget nothing: holdings become settlements."""
+        market.settled, market.updated, market.status = self.now, self.now, MarketStatus.FINALIZED
+        for account in self.accounts.values():
+            before = account.cash
+            account.settle(market.ticker, outcome.value, outcome.result, self.now)
+            self.crowd_cash -= account.cash - before
+
+    def touch(self, market: Market) -> None:
+        """Have the market's quote told."""
+        self._touched[market.ticker] = market
+
+    def _fill(self, market: Market, order: ClientOrder, trade: Trade, *, is_taker: bool) -> None:
+        account = order.owner
+        assert account is not None, f"order {order.order_id} belongs to nobody"
+        trade_fee = market.fees.trade_fee(trade.price, trade.count, taker=is_taker)
+        charged = order.fees.charge(-order.side.sign * trade.price * trade.count, trade_fee)
+        account.cash += charged.balance_change
+        self.fees_collected += charged.net
+        # an account that trades with another pays it; the population stands in for a missing second account
+        self.crowd_cash -= charged.balance_change + charged.net
+        holding = account.holding(market.ticker, market.event.ticker)
+        holding.trade(order.side, trade.price, trade.count)
+        holding.fees += charged.net
+        holding.updated = self.now
+        self._note_fill(order, trade.price * trade.count, trade.count, charged.net, is_taker=is_taker)
+        account.hold_back(market.ticker, market.fees)
+        fill = ClientFill(
+            trade.trade_id, order, trade.price, trade.count, charged.net, is_taker, self.now, holding.position
+        )
+        account.fills.append(fill)
+        self.tell(Filled(account, fill))
+
+    def _note_fill(self, order: ClientOrder, value: Micros, count: Count, fee: Micros, *, is_taker: bool) -> None:
+        cost = value if order.side.sign > 0 else count * 10_000 - value
+        order.filled += count
+        if is_taker:
+            order.taker_cost += cost
+            order.taker_fees += fee
+        else:
+            order.maker_cost += cost
+            order.maker_fees += fee
+        order.updated, order.reason = self.now, UpdateReason.TRADE
+        if order.filled == order.initial:
+            order.status = OrderStatus.EXECUTED
+
+    def _level_changed(self, order: Order, delta: Count) -> None:
+        market = self.markets[order.ticker]
+        self._clock += 1
+        market.clock = self._clock
+        self._touched[market.ticker] = market
+        own = order if isinstance(order, ClientOrder) else None
+        self.tell(BookDelta(market, order.side, order.price, delta, self._clock, self.now, own))

@@ -1,0 +1,233 @@
+"""What happens at the exchange, as the `msg` of the WebSocket frames (facts §2.3).
+
+The frequent ones are put together as text: a delta costs a few microseconds and goes to every session alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from engine.market.money import ONE_DOLLAR, format_count, format_money, format_price
+from engine.venues.simulated import wire
+from engine.venues.simulated.account import Account, ClientFill
+from engine.venues.simulated.happenings import (
+    BookDelta,
+    EventCreated,
+    GroupChanged,
+    MarketChanged,
+    OrderChanged,
+    Quoted,
+    Trade,
+)
+from engine.venues.simulated.instants import MILLISECOND, SECOND, rfc3339
+from engine.venues.simulated.market import Market
+from engine.venues.simulated.orders import Side, UpdateReason
+
+
+def text(message: object) -> str:
+    """A message as JSON."""
+    return orjson.dumps(message).decode()
+
+
+def snapshot(market: Market, *, use_yes_price: bool) -> str:
+    """A whole book; a side that is empty has no key."""
+    yes = [[format_price(price), format_count(total)] for price, total in market.book.levels(Side.BID)]
+    no = [
+        [format_price(price if use_yes_price else ONE_DOLLAR - price), format_count(total)]
+        for price, total in market.book.levels(Side.ASK)
+    ]
+    message: dict[str, Any] = {**_named(market), "clock": market.clock}
+    if yes:
+        message["yes_dollars_fp"] = yes
+    if no:
+        message["no_dollars_fp"] = no
+    return text(message)
+
+
+def delta(happening: BookDelta, *, use_yes_price: bool, account: Account) -> str:
+    """A change of one level; the client_order_id only for the account whose order caused it."""
+    bid = happening.side is Side.BID
+    price = happening.price if bid or use_yes_price else ONE_DOLLAR - happening.price
+    order = happening.order
+    own = ""
+    if order is not None and order.owner is account:
+        own = f'"client_order_id":{text(order.client_order_id)},"subaccount":0,'
+    market = happening.market
+    return (
+        f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","clock":{happening.clock},'
+        f'"price_dollars":"{format_price(price)}","delta_fp":"{format_count(happening.delta)}",'
+        f'"side":"{"yes" if bid else "no"}",{own}"ts":"{rfc3339(happening.at)}","ts_ms":{happening.at // MILLISECOND}}}'
+    )
+
+
+def ticker(happening: Quoted) -> str:
+    market = happening.market
+    bid, bid_size, ask, ask_size = market.quote()
+    return text(
+        {
+            **_named(market),
+            "price_dollars": format_price(market.last_price or 0),
+            "yes_bid_dollars": format_price(bid),
+            "yes_ask_dollars": format_price(ask),
+            "yes_bid_size_fp": format_count(bid_size),
+            "yes_ask_size_fp": format_count(ask_size),
+            "last_trade_size_fp": format_count(market.last_size),
+            "volume_fp": format_count(market.volume.total),
+            "open_interest_fp": format_count(market.open_interest),
+            "dollar_volume": market.volume.dollars // 1_000_000,
+            "dollar_open_interest": market.open_interest // 100,
+            "ts": happening.at // SECOND,
+            "ts_ms": happening.at // MILLISECOND,
+            "time": rfc3339(happening.at),
+        }
+    )
+
+
+def trade(happening: Trade) -> str:
+    return text(
+        {
+            "trade_id": happening.trade_id,
+            "market_ticker": happening.market.ticker,
+            "yes_price_dollars": format_price(happening.price),
+            "no_price_dollars": format_price(ONE_DOLLAR - happening.price),
+            "count_fp": format_count(happening.count),
+            "taker_side": happening.taker_side.outcome,
+            "taker_outcome_side": happening.taker_side.outcome,
+            "taker_book_side": str(happening.taker_side),
+            "is_block_trade": False,
+            "ts": happening.at // SECOND,
+            "ts_ms": happening.at // MILLISECOND,
+        }
+    )
+
+
+def fill(item: ClientFill) -> str:
+    order = item.order
+    message: dict[str, Any] = {
+        "trade_id": item.fill_id,
+        "order_id": order.order_id,
+        "market_ticker": order.ticker,
+        "exchange_index": wire.EXCHANGE_INDEX,
+        "is_taker": item.is_taker,
+        "side": "yes",
+        "yes_price_dollars": format_price(item.price),
+        "count_fp": format_count(item.count),
+        "fee_cost": format_money(item.fee),
+        "action": "buy" if order.side is Side.BID else "sell",
+        "post_position_fp": format_count(item.post_position),
+        "purchased_side": order.side.outcome,
+        "outcome_side": order.side.outcome,
+        "book_side": str(order.side),
+        "subaccount": 0,
+        "ts": item.created // SECOND,
+        "ts_ms": item.created // MILLISECOND,
+    }
+    if order.client_order_id:
+        message["client_order_id"] = order.client_order_id
+    return text(message)
+
+
+def user_order(happening: OrderChanged) -> str:
+    order = happening.order
+    body = wire.order(order)
+    left_out = ("action", "no_price_dollars", "type", "cancel_order_on_pause")
+    message = {key: value for key, value in body.items() if key not in left_out}
+    message["is_yes"] = order.side is Side.BID
+    message["created_ts_ms"] = order.created // MILLISECOND
+    message["last_updated_ts_ms"] = order.updated // MILLISECOND
+    if order.expires is not None:
+        message["expiration_ts_ms"] = order.expires // MILLISECOND
+    if order.reason is not UpdateReason.CREATED:
+        message["last_update_reason"] = str(order.reason)
+    return text(message)
+
+
+def market_position(account: Account, held_in: str) -> str:
+    held = account.holdings[held_in]
+    return text(
+        {
+            "user_id": account.user_id,
+            "market_ticker": held.ticker,
+            "position_fp": format_count(held.position),
+            "position_cost_dollars": format_money(held.cost),
+            "realized_pnl_dollars": format_money(held.realized),
+            "fees_paid_dollars": format_money(held.fees),
+            "position_fee_cost_dollars": format_money(held.fees),
+            "volume_fp": format_count(held.traded_count),
+            "subaccount": 0,
+        }
+    )
+
+
+def group_update(happening: GroupChanged) -> str:
+    return text(
+        {
+            "event_type": happening.event_type,
+            "order_group_id": happening.group_id,
+            "contracts_limit_fp": format_count(happening.limit),
+            "ts_ms": happening.at // MILLISECOND,
+        }
+    )
+
+
+def event_lifecycle(happening: EventCreated) -> str:
+    event = happening.event
+    message: dict[str, Any] = {
+        "event_ticker": event.ticker,
+        "exchange_index": wire.EXCHANGE_INDEX,
+        "title": event.title,
+        "subtitle": event.sub_title,
+        "collateral_return_type": event.collateral_return_type,
+        "series_ticker": event.series.ticker,
+    }
+    if event.strike_date is not None:
+        message["strike_date"] = event.strike_date // SECOND
+    return text(message)
+
+
+def market_lifecycle(happening: MarketChanged) -> str:
+    market = happening.market
+    message: dict[str, Any] = {
+        "event_type": happening.event_type,
+        "market_ticker": market.ticker,
+        "exchange_index": wire.EXCHANGE_INDEX,
+    }
+    if happening.event_type == "created":
+        message |= _listing(market)
+    if market.outcome is not None and happening.event_type in ("determined", "settled"):
+        message["result"] = market.outcome.result
+        message["settlement_value"] = format_price(market.outcome.value)
+        message["determination_ts" if happening.event_type == "determined" else "settled_ts"] = happening.at // SECOND
+    return text(message)
+
+
+def _listing(market: Market) -> dict[str, Any]:
+    spec = market.spec
+    metadata: dict[str, Any] = {
+        "name": spec.yes_sub_title,
+        "title": spec.title,
+        "yes_sub_title": spec.yes_sub_title,
+        "no_sub_title": spec.yes_sub_title,
+        "rules_primary": spec.rules_primary,
+        "rules_secondary": spec.rules_secondary,
+        "can_close_early": True,
+        "event_ticker": spec.event_ticker,
+        "expected_expiration_ts": spec.expected_expiration // SECOND,
+        "strike_type": spec.strike_type,
+    }
+    if spec.floor_strike is not None:
+        metadata["floor_strike"] = wire.number(spec.floor_strike)
+    if spec.cap_strike is not None:
+        metadata["cap_strike"] = wire.number(spec.cap_strike)
+    return {
+        "open_ts": spec.opens // SECOND,
+        "close_ts": spec.closes // SECOND,
+        "additional_metadata": metadata,
+        "price_level_structure": market.event.series.price_level_structure,
+    }
+
+
+def _named(market: Market) -> dict[str, Any]:
+    return {"market_ticker": market.ticker, "market_id": market.market_id}

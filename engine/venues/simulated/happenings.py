@@ -1,0 +1,99 @@
+"""What happens at the exchange, told to whoever listens: streams, tests, a journal. Instants are market time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from engine.market.money import Count, Price
+from engine.venues.simulated.account import Account, ClientFill
+from engine.venues.simulated.instants import Instant
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus
+from engine.venues.simulated.orders import ClientOrder, Side
+
+
+@dataclass(frozen=True, slots=True)
+class BookDelta:
+    """A level changed by `delta`: `order` when a client's order caused it, `recorded` the frame it is replayed from."""
+
+    market: Market
+    side: Side
+    price: Price
+    delta: Count
+    clock: int
+    at: Instant
+    order: ClientOrder | None = None
+    recorded: RecordedFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFrame:
+    """A frame as it was recorded, and what it counts as in its session."""
+
+    text: str
+    sid: int
+    seq: int
+    use_yes_price: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A print. `taker_side` is the side of the book the taker came for."""
+
+    trade_id: str
+    market: Market
+    price: Price
+    count: Count
+    taker_side: Side
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The top of a book, or what was last traded there, is another than before."""
+
+    market: Market
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    account: Account
+    fill: ClientFill
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    account: Account
+    order: ClientOrder
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChanged:
+    """`event_type` as the channel order_group_updates names it."""
+
+    account: Account
+    group_id: str
+    event_type: str
+    limit: Count
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class EventCreated:
+    event: EventSpec
+
+
+@dataclass(frozen=True, slots=True)
+class MarketChanged:
+    """`event_type` as the channel market_lifecycle_v2 names it; opening and closing by the clock are silent there."""
+
+    market: Market
+    event_type: str
+    status: MarketStatus
+    at: Instant
+
+
+Happening: TypeAlias = BookDelta | Trade | Quoted | Filled | OrderChanged | GroupChanged | EventCreated | MarketChanged
+Listener: TypeAlias = Callable[[Happening], None]

@@ -1,0 +1,132 @@
+"""How events live: listed, opened, closed, determined, settled; and the exchange's weekly pause.
+
+Opening and closing by the clock are silent on the wire; what is announced goes out as `MarketChanged`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import time, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import TypeAlias
+
+from engine.market.money import ONE_DOLLAR
+from engine.venues.simulated import ladders
+from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.happenings import MarketChanged
+from engine.venues.simulated.instants import DAY, HOUR, SECOND, Instant, to_datetime
+from engine.venues.simulated.latent import ValuePath
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus, Outcome
+from engine.venues.simulated.orders import ClientOrder, Side, UpdateReason
+from engine.venues.simulated.timetables import eastern
+from engine.venues.simulated.trading import Trading
+
+AHEAD: Instant = 2 * DAY
+BEHIND: Instant = 2 * DAY
+# resting orders are cancelled shortly after the close, not by it
+CANCEL_AFTER_CLOSE: Instant = SECOND
+Opened: TypeAlias = Callable[[Market], None]
+
+
+class Lifecycle:
+    """Runs the events of one exchange; `opened` is told of each market that begins to trade."""
+
+    def __init__(self, exchange: Exchange, trading: Trading, seed: int, opened: Opened) -> None:
+        self._exchange = exchange
+        self._trading = trading
+        self._seed = seed
+        self._opened = opened
+        self.paths: dict[str, ValuePath] = {}
+
+    def start(self) -> None:
+        """List what is open, near or just over, and go on listing as the days pass."""
+        for series in ladders.ALL_SERIES:
+            self._exchange.series[series.ticker] = series
+        self._list(self._exchange.now - BEHIND)
+
+    def follow(
+        self, event: EventSpec, outcome: Callable[[Market], Outcome], settles: Callable[[Market], Instant]
+    ) -> None:
+        """List one event and put the rest of its life on the agenda; what lies in the past happens at once."""
+        exchange, agenda = self._exchange, self._exchange.agenda
+        for market in exchange.list_event(event):
+            exchange.tell(MarketChanged(market, "created", market.status, exchange.now))
+            agenda.add(market.spec.opens, partial(self._open, market))
+            agenda.add(market.spec.closes, partial(self._close, market))
+            agenda.add(market.spec.closes + CANCEL_AFTER_CLOSE, partial(self._cancel_resting, market))
+            determines = max(event.determines, market.spec.closes + 2 * CANCEL_AFTER_CLOSE)
+            agenda.add(determines, partial(self._determine, market, outcome))
+            agenda.add(max(settles(market), determines), partial(self._settle, market))
+
+    def pause_weekly(self) -> None:
+        """Pause trading each Thursday from 03:00 to 05:00 ET."""
+        day = to_datetime(self._exchange.now).date()
+        for offset in range(8):
+            thursday = day + timedelta(days=offset)
+            begins, ends = (eastern(thursday, time(hour)) for hour in (3, 5))
+            if thursday.weekday() == 3 and ends > self._exchange.now:
+                self._exchange.agenda.add(begins, partial(self._pause, True))
+                self._exchange.agenda.add(ends, partial(self._pause, False))
+                self._exchange.agenda.add(ends, self.pause_weekly)
+                return
+
+    def _list(self, since: Instant) -> None:
+        exchange = self._exchange
+        until = exchange.now + AHEAD
+        first, last = (to_datetime(instant).date() for instant in (since, until))
+        for event in ladders.events(first, last):
+            if event.ticker not in exchange.events and event.opens < until and event.closes > since:
+                assert event.latent is not None, f"event {event.ticker}: nothing to settle it from"
+                self.paths[event.ticker] = ValuePath(event.ticker, event.latent, self._seed)
+                self.follow(event, self._outcome, _settles)
+        exchange.agenda.add(exchange.now + HOUR, partial(self._list, exchange.now))
+
+    def _outcome(self, market: Market) -> Outcome:
+        published = self.paths[market.event.ticker].published()
+        assert market.spec.strike is not None, f"market {market.ticker}: no strike to settle it by"
+        holds = market.spec.strike.holds(published)
+        return Outcome("yes" if holds else "no", _plain(published), ONE_DOLLAR if holds else 0)
+
+    def _open(self, market: Market) -> None:
+        if self._exchange.now < market.spec.closes:
+            market.status, market.updated = MarketStatus.ACTIVE, self._exchange.now
+            self._opened(market)
+
+    def _close(self, market: Market) -> None:
+        market.status, market.updated = MarketStatus.CLOSED, self._exchange.now
+
+    def _cancel_resting(self, market: Market) -> None:
+        for side in Side:
+            for price, _ in market.book.levels(side):
+                for order in market.book.orders(side, price):
+                    if isinstance(order, ClientOrder):
+                        self._trading.take_out(order, UpdateReason.CLOSE)
+                    else:
+                        market.book.remove(order)
+
+    def _determine(self, market: Market, outcome: Callable[[Market], Outcome]) -> None:
+        market.outcome = outcome(market)
+        market.status, market.updated = MarketStatus.DETERMINED, self._exchange.now
+        self._exchange.tell(MarketChanged(market, "determined", market.status, self._exchange.now))
+
+    def _settle(self, market: Market) -> None:
+        assert market.outcome is not None, f"market {market.ticker} settles undetermined"
+        self._exchange.settle(market, market.outcome)
+        self._exchange.tell(MarketChanged(market, "settled", market.status, self._exchange.now))
+
+    def _pause(self, paused: bool) -> None:
+        self._exchange.trading_active = not paused
+        if paused:
+            for account in self._exchange.accounts.values():
+                for order in account.resting_orders():
+                    if order.cancel_on_pause:
+                        self._trading.take_out(order, UpdateReason.HALT)
+
+
+def _settles(market: Market) -> Instant:
+    return market.event.determines + market.spec.settlement_timer_seconds * SECOND
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value:f}"

@@ -1,0 +1,120 @@
+"""`flightdeck exchange`: the simulated exchange as a process of its own on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.credentials import issue
+from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.lifecycle import Lifecycle
+from engine.venues.simulated.market_clock import ClockFileError, read_clock, recent_start, started_clock
+from engine.venues.simulated.population import Population
+from engine.venues.simulated.rest.frame import House
+from engine.venues.simulated.server import Pace, application, serve
+from engine.venues.simulated.stream import Stream
+from engine.venues.simulated.trading import Trading
+from state.clock import MarketClock, SystemClock
+from state.process import Orphaned, die_with_parent
+
+OK, UNAVAILABLE, IO_ERROR, CONFIG_ERROR = 0, 69, 74, 78
+OPENING_BALANCE = 10_000 * 1_000_000
+
+
+def main(argv: list[str]) -> int:
+    """Run the exchange until SIGTERM or SIGINT."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.parent is not None:
+            die_with_parent(options.parent, signal.SIGTERM)
+        clock = _clock(options)
+        listener = _listen(options.port)
+    except Orphaned as error:
+        return _fail(UNAVAILABLE, str(error))
+    except ClockFileError as error:
+        return _fail(CONFIG_ERROR, str(error))
+    except OSError as error:
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
+        return _fail(UNAVAILABLE, f"port {options.port} on 127.0.0.1 {reason}; choose another with --port")
+    with listener:
+        return _run(options, clock, listener)
+
+
+def _run(options: argparse.Namespace, clock: MarketClock, listener: socket.socket) -> int:
+    system = SystemClock()
+    exchange = Exchange(recent_start(clock))
+    trading = Trading(exchange, system.boottime_ns, options.cancel_all_holds)
+    lifecycle = Lifecycle(exchange, trading, options.seed, lambda market: population.enter(market))
+    population = Population(exchange, trading, lifecycle.paths, options.seed, clock.speed)
+    lifecycle.start()
+    if options.weekly_pause:
+        lifecycle.pause_weekly()
+    exchange.advance(exchange.now)
+    doorkeeper = Doorkeeper(system.now)
+    port = listener.getsockname()[1]
+    try:
+        key = issue(options.credentials, port)
+    except OSError as error:
+        return _fail(IO_ERROR, f"credentials cannot be written to {options.credentials}: {error.strerror}")
+    doorkeeper.admit(key, exchange.open_account(OPENING_BALANCE))
+    pace = Pace(exchange, clock)
+    house = House(exchange, trading, doorkeeper, pace.catch_up, options.weekly_pause)
+    stream = Stream(exchange, doorkeeper, pace.catch_up, lambda: round(system.now().timestamp() * 1_000))
+    serve(
+        application(house, stream), pace, listener, lambda: print(f"exchange ready http://127.0.0.1:{port}", flush=True)
+    )
+    return OK
+
+
+def _clock(options: argparse.Namespace) -> MarketClock:
+    if options.market_clock is not None:
+        return read_clock(options.market_clock, SystemClock())
+    return started_clock(SystemClock(), options.speed)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flightdeck exchange", description=__doc__)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
+    parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where the account's key goes")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same book events while no client trades")
+    parser.add_argument("--speed", type=_positive, default=1.0, help="market seconds in a second")
+    parser.add_argument("--market-clock", type=Path, metavar="FILE", help="follow this clock document")
+    parser.add_argument("--weekly-pause", action="store_true", help="pause trading Thursdays 03:00-05:00 ET")
+    parser.add_argument(
+        "--cancel-all-holds",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a cancel-all catches new orders",
+    )
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 100_000:
+        raise argparse.ArgumentTypeError("expected a number above 0")
+    return value
+
+
+def _fail(code: int, reason: str) -> int:
+    print(f"flightdeck exchange: {reason}", file=sys.stderr)
+    return code

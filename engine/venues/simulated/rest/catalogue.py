@@ -1,0 +1,205 @@
+"""Public endpoints: the exchange itself, series, events, markets, books, trades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.routing import Route
+
+from engine.venues.simulated import wire
+from engine.venues.simulated.instants import DAY, rfc3339
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus
+from engine.venues.simulated.refusals import not_found
+from engine.venues.simulated.rest.frame import Asked, House, public
+from engine.venues.simulated.rest.reading import instant, integer, one_of, page, tickers, true
+
+# the words of the listing filters against the words of `status` (facts §1.8)
+FILTERS: dict[str, frozenset[MarketStatus]] = {
+    "unopened": frozenset({MarketStatus.INITIALIZED}),
+    "open": frozenset({MarketStatus.ACTIVE}),
+    "paused": frozenset({MarketStatus.INACTIVE}),
+    "closed": frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED}),
+    "settled": frozenset({MarketStatus.FINALIZED}),
+}
+_STAMPS = ("created", "updated", "close", "settled")
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def routes(house: House) -> list[Route]:
+    return [
+        public(house, "GET", "/exchange/status", exchange_status),
+        public(house, "GET", "/exchange/schedule", exchange_schedule),
+        public(house, "GET", "/exchange/user_data_timestamp", user_data_timestamp),
+        public(house, "GET", "/series/fee_changes", lambda house, asked: {"series_fee_change_arr": []}),
+        public(house, "GET", "/events/fee_changes", lambda house, asked: {"cursor": "", "event_fee_changes": []}),
+        public(house, "GET", "/series", series_list),
+        public(house, "GET", "/series/{series}", one_series),
+        public(house, "GET", "/events", event_list),
+        public(house, "GET", "/events/{event}", one_event),
+        public(house, "GET", "/markets", market_list),
+        public(house, "GET", "/markets/trades", trade_list),
+        public(house, "GET", "/markets/orderbooks", orderbook_list),
+        public(house, "GET", "/markets/{ticker}", one_market),
+        public(house, "GET", "/markets/{ticker}/orderbook", one_orderbook),
+        public(house, "GET", "/historical/cutoff", historical_cutoff),
+    ]
+
+
+def exchange_status(house: House, asked: Asked) -> Any:
+    active, trading = house.exchange.exchange_active, house.exchange.trading_active
+    shard = {
+        "description": "main",
+        "exchange_active": active,
+        "exchange_index": wire.EXCHANGE_INDEX,
+        "intra_exchange_transfers_active": True,
+        "trading_active": trading,
+    }
+    return {
+        "exchange_active": active,
+        "exchange_index_statuses": [shard],
+        "intra_exchange_transfers_active": True,
+        "trading_active": trading,
+    }
+
+
+def exchange_schedule(house: House, asked: Asked) -> Any:
+    whole_day = [{"close_time": "00:00", "open_time": "00:00"}]
+    hours: dict[str, Any] = dict.fromkeys(_WEEKDAYS, whole_day)
+    if house.paused_weekly:
+        hours["thursday"] = [
+            {"close_time": "03:00", "open_time": "00:00"},
+            {"close_time": "00:00", "open_time": "05:00"},
+        ]
+    hours |= {"start_time": "2025-01-01T05:00:00Z", "end_time": "2035-01-01T05:00:00Z"}
+    return {"schedule": {"maintenance_windows": [], "standard_hours": [hours]}}
+
+
+def user_data_timestamp(house: House, asked: Asked) -> Any:
+    return {"as_of_time": rfc3339(house.exchange.now)}
+
+
+def historical_cutoff(house: House, asked: Asked) -> Any:
+    cutoff = rfc3339(house.exchange.now // DAY * DAY - 90 * DAY)
+    names = ("market_settled_ts", "trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
+    return dict.fromkeys(names, cutoff)
+
+
+def series_list(house: House, asked: Asked) -> Any:
+    category = asked.query.get("category")
+    listed = house.exchange.series.values()
+    return {"series": [wire.series(each) for each in listed if category in (None, "", each.category)]}
+
+
+def one_series(house: House, asked: Asked) -> Any:
+    found = house.exchange.series.get(asked.path["series"])
+    if found is None:
+        raise not_found()
+    return {"series": wire.series(found)}
+
+
+def event_list(house: House, asked: Asked) -> Any:
+    query = asked.query
+    status = one_of(query, "status", "GetEvents", FILTERS)
+    closing_after = instant(query, "min_close_ts", "GetEvents")
+    wanted, series = tickers(query, "tickers"), query.get("series_ticker")
+    nested = true(query, "with_nested_markets")
+
+    def listed() -> Iterator[EventSpec]:
+        for event in house.exchange.events.values():
+            statuses = {market.status for market in house.exchange.by_event[event.ticker]}
+            if (
+                (status is None or statuses & FILTERS[status])
+                and (closing_after is None or event.closes > closing_after)
+                and (not wanted or event.ticker in wanted)
+                and series in (None, "", event.series.ticker)
+            ):
+                yield event
+
+    chosen, cursor = page(query, "GetEvents", listed(), lambda each: each.ticker, most=200, default=200)
+    markets = house.exchange.by_event
+    now = house.exchange.now
+    return {
+        "cursor": cursor,
+        "events": [wire.event(each, markets[each.ticker] if nested else None, now) for each in chosen],
+        "milestones": [],
+    }
+
+
+def one_event(house: House, asked: Asked) -> Any:
+    event = house.exchange.events.get(asked.path["event"])
+    if event is None:
+        raise not_found()
+    markets, now = house.exchange.by_event[event.ticker], house.exchange.now
+    nested = true(asked.query, "with_nested_markets")
+    beside = [] if nested else [wire.market(each, now) for each in markets]
+    return {"event": wire.event(event, markets if nested else None, now), "markets": beside}
+
+
+def market_list(house: House, asked: Asked) -> Any:
+    chosen, cursor = page(asked.query, "GetMarkets", _markets(house, asked), lambda each: each.ticker)
+    return {"cursor": cursor, "markets": [wire.market(each, house.exchange.now) for each in chosen]}
+
+
+def one_market(house: House, asked: Asked) -> Any:
+    return {"market": wire.market(house.market(asked.path["ticker"]), house.exchange.now)}
+
+
+def one_orderbook(house: House, asked: Asked) -> Any:
+    depth = integer(asked.query, "depth", "GetMarketOrderbook", most=100) or 0
+    return {"orderbook_fp": wire.orderbook(house.market(asked.path["ticker"]), depth)}
+
+
+def orderbook_list(house: House, asked: Asked) -> Any:
+    wanted = [each for text in asked.many("tickers") for each in text.split(",") if each]
+    found = [house.exchange.markets[each] for each in wanted if each in house.exchange.markets]
+    return {"orderbooks": [{"orderbook_fp": wire.orderbook(each, 0), "ticker": each.ticker} for each in found]}
+
+
+def trade_list(house: House, asked: Asked) -> Any:
+    query = asked.query
+    ticker = query.get("ticker")
+    since, until = instant(query, "min_ts", "GetTrades"), instant(query, "max_ts", "GetTrades")
+    listed = (
+        trade
+        for trade in reversed(house.exchange.trades)
+        if ticker in (None, "", trade.market.ticker)
+        and (since is None or trade.at >= since)
+        and (until is None or trade.at <= until)
+    )
+    chosen, cursor = page(query, "GetTrades", listed, lambda each: each.trade_id)
+    return {"cursor": cursor, "trades": [wire.trade(each) for each in chosen]}
+
+
+def _markets(house: House, asked: Asked) -> Iterator[Market]:
+    query = asked.query
+    status = one_of(query, "status", "GetMarkets", FILTERS)
+    wanted = tickers(query, "tickers")
+    event, series = query.get("event_ticker"), query.get("series_ticker")
+    bounds = {
+        name: instant(query, name, "GetMarkets")
+        for name in (f"{end}_{what}_ts" for end in ("min", "max") for what in _STAMPS)
+    }
+    only_combos = one_of(query, "mve_filter", "GetMarkets", ("only", "exclude")) == "only"
+    for market in house.exchange.markets.values():
+        stamps = {
+            "created": market.spec.listed,
+            "updated": market.updated,
+            "close": market.spec.closes,
+            "settled": market.settled,
+        }
+        if (
+            not only_combos
+            and (status is None or market.status in FILTERS[status])
+            and (not wanted or market.ticker in wanted)
+            and event in (None, "", market.spec.event_ticker)
+            and series in (None, "", market.event.series.ticker)
+            and all(_within(stamps[name.split("_")[1]], name, bound) for name, bound in bounds.items())
+        ):
+            yield market
+
+
+def _within(stamp: int | None, name: str, bound: int | None) -> bool:
+    if bound is None:
+        return True
+    return stamp is not None and (stamp >= bound if name.startswith("min") else stamp <= bound)

@@ -1,0 +1,179 @@
+"""Reading what clients send: query parameters, pages and bodies, refused in the exchange's own words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+
+from engine.venues.simulated.instants import SECOND, Instant
+from engine.venues.simulated.refusals import Refusal, invalid_query, undecodable
+
+T = TypeVar("T")
+_GO_KINDS: dict[type, str] = {
+    int: "number",
+    float: "number",
+    str: "string",
+    bool: "bool",
+    list: "array",
+    dict: "object",
+}
+
+
+def page(
+    asked: Mapping[str, str],
+    request: str,
+    items: Iterable[T],
+    key: Callable[[T], str],
+    most: int = 1_000,
+    default: int = 100,
+) -> tuple[list[T], str]:
+    """One page and the cursor of the next, "" at the end. A cursor that means nothing here starts again silently."""
+    limit = integer(asked, "limit", request, most=most) or default
+    listed = list(items)
+    after = _decode(asked.get("cursor", ""))
+    start = 0
+    if after is not None:
+        start = next((index + 1 for index, item in enumerate(listed) if key(item) == after), 0)
+    chosen = listed[start : start + limit]
+    more = start + limit < len(listed)
+    return chosen, _encode(key(chosen[-1])) if more else ""
+
+
+def integer(asked: Mapping[str, str], name: str, request: str, *, most: int | None = None) -> int | None:
+    """A whole number of the query, None where it is not given. Raises Refusal with the validation body."""
+    text = asked.get(name)
+    if text is None or text == "":
+        return None
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        raise invalid_query(f"Invalid format for parameter {name}: error binding string parameter")
+    value = int(text)
+    if value < 0:
+        raise _out_of_range(name, request, "gte")
+    if most is not None and value > most:
+        raise _out_of_range(name, request, "lte")
+    return value
+
+
+def instant(asked: Mapping[str, str], name: str, request: str) -> Instant | None:
+    """A Unix time in seconds of the query, as an instant."""
+    seconds = integer(asked, name, request)
+    return None if seconds is None else seconds * SECOND
+
+
+def tickers(asked: Mapping[str, str], name: str) -> list[str]:
+    """A comma-separated list; empty where it is not given."""
+    return [each for each in asked.get(name, "").split(",") if each]
+
+
+def one_of(asked: Mapping[str, str], name: str, request: str, allowed: Iterable[str]) -> str | None:
+    """A word of the query, None where it is not given."""
+    word = asked.get(name) or None
+    if word is not None and word not in allowed:
+        raise _out_of_range(name, request, "oneof")
+    return word
+
+
+def true(asked: Mapping[str, str], name: str) -> bool:
+    """A switch of the query."""
+    return asked.get(name, "").lower() in ("true", "1")
+
+
+class Fields:
+    """A JSON object read as the exchange's own decoder would: a field of another type is refused by name."""
+
+    def __init__(self, struct: str, content: object) -> None:
+        self._struct = struct
+        if not isinstance(content, dict):
+            raise undecodable(f"json: cannot unmarshal {_kind(content)} into Go value of type {struct}")
+        self._content: dict[str, Any] = content
+
+    @classmethod
+    def of(cls, struct: str, body: bytes) -> Fields:
+        """Read a request body; an empty one is an empty object."""
+        try:
+            return cls(struct, orjson.loads(body) if body.strip() else {})
+        except orjson.JSONDecodeError as error:
+            raise undecodable(f"invalid JSON: {error}") from None
+
+    def text(self, name: str) -> str:
+        """A string, "" where it is missing."""
+        value = self._typed(name, str, "string")
+        return "" if value is None else str(value)
+
+    def required(self, name: str) -> str:
+        """A string that must be there."""
+        value = self.text(name)
+        if not value:
+            raise self._invalid(name, "required")
+        return value
+
+    def word(self, name: str, allowed: Iterable[str]) -> str:
+        """A required string out of a few."""
+        value = self.required(name)
+        if value not in allowed:
+            raise self._invalid(name, "oneof")
+        return value
+
+    def flag(self, name: str) -> bool:
+        return bool(self._typed(name, bool, "bool"))
+
+    def integer(self, name: str) -> int | None:
+        value = self._typed(name, int, "int64")
+        return None if value is None else int(value)
+
+    def objects(self, name: str) -> list[object]:
+        """A list that must not be empty."""
+        value = self._typed(name, list, "[]" + self._struct)
+        if not value:
+            raise self._invalid(name, "required")
+        return list(value)
+
+    def _typed(self, name: str, kind: type, go_kind: str) -> Any:
+        value = self._content.get(name)
+        if value is None:
+            return None
+        if type(value) is not kind:
+            raise undecodable(
+                f"json: cannot unmarshal {_kind(value)} into Go struct field {self._struct}.{name} of type {go_kind}"
+            )
+        return value
+
+    def _invalid(self, name: str, tag: str) -> Refusal:
+        field = _camel(name)
+        return undecodable(
+            f"Key: '{self._struct}.{field}' Error:Field validation for '{field}' failed on the '{tag}' tag"
+        )
+
+
+def _out_of_range(name: str, request: str, tag: str) -> Refusal:
+    field = _camel(name)
+    return invalid_query(
+        f"Parameter validation failed for {request}: Key: '{request}Params.{field}' "
+        f"Error:Field validation for '{field}' failed on the '{tag}' tag"
+    )
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _kind(value: object) -> str:
+    return _GO_KINDS.get(type(value), "null")
+
+
+def _encode(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str | None:
+    if not cursor:
+        return None
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None

@@ -1,0 +1,142 @@
+"""The server process: Starlette under uvicorn on one loopback port, and the task that moves market time on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.instants import SECOND, Instant, to_instant
+from engine.venues.simulated.refusals import not_found, refuse
+from engine.venues.simulated.rest import catalogue, orders, portfolio
+from engine.venues.simulated.rest.frame import House, render
+from engine.venues.simulated.stream import PATH, Stream
+from state.clock import MarketClock
+
+HEARTBEAT = b"heartbeat"
+PING_EVERY_S = 10.0
+SHORTEST_WAIT_S = 0.01
+LONGEST_WAIT_S = 0.05
+# a late exchange catches up in pieces, so that it answers meanwhile
+ACTIONS_AT_ONCE = 2_000
+
+
+class HeartbeatProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, with the ping body that Kalshi sends."""
+
+    def send_keepalive_ping(self) -> None:
+        self.ping_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.pending_ping_payload = HEARTBEAT
+        self.ping_sent_at = self.loop.time()
+        self.conn.send_ping(HEARTBEAT)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        assert self.ping_timeout is not None, "a ping without a deadline"
+        self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+
+
+class Pace:
+    """Keeps an exchange at market now."""
+
+    def __init__(self, exchange: Exchange, clock: MarketClock) -> None:
+        self._exchange = exchange
+        self._clock = clock
+
+    def catch_up(self) -> None:
+        """Do what is due, as far as one go allows."""
+        self._exchange.advance(self._now(), ACTIONS_AT_ONCE)
+
+    async def keep(self) -> None:
+        """Do what is due as it becomes due, for ever."""
+        while True:
+            caught_up = self._exchange.advance(self._now(), ACTIONS_AT_ONCE)
+            self._exchange.tell_quotes()
+            await asyncio.sleep(self._wait() if caught_up else 0)
+
+    def _now(self) -> Instant:
+        return to_instant(self._clock.now())
+
+    def _wait(self) -> float:
+        due = self._exchange.agenda.next_at()
+        if due is None:
+            return LONGEST_WAIT_S
+        return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, (due - self._exchange.now) / SECOND / self._clock.speed))
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells when it is ready, and for which a signal is a plain end."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def application(house: House, stream: Stream) -> Starlette:
+    """The routes of REST and WebSocket."""
+    routes = [*catalogue.routes(house), *portfolio.routes(house), *orders.routes(house)]
+    return Starlette(
+        routes=[*routes, WebSocketRoute(PATH, stream.connect)],
+        exception_handlers={HTTPException: _unknown_route},
+    )
+
+
+def serve(app: Starlette, pace: Pace, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws=HeartbeatProtocol,
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=3 * PING_EVERY_S,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+    asyncio.run(_run(Server(config, ready), pace, listener))
+
+
+async def _run(server: Server, pace: Pace, listener: socket.socket) -> None:
+    keeping = asyncio.create_task(pace.keep())
+    serving = asyncio.create_task(server.serve([listener]))
+    # an exchange whose time has stopped must not go on answering
+    done, _ = await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
+    if keeping in done:
+        server.should_exit = True
+        await serving
+        keeping.result()
+    keeping.cancel()
+    await serving
+
+
+async def _unknown_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    refusal = refuse(405, "method_not_allowed") if error.status_code == 405 else not_found()
+    return render(refusal.status, refusal.body)

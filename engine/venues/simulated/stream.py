@@ -1,0 +1,170 @@
+"""The WebSocket: sessions, who of them hears of what, and the socket each writes to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from engine.venues.simulated import frames
+from engine.venues.simulated.account import Account
+from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.happenings import (
+    BookDelta,
+    EventCreated,
+    Filled,
+    GroupChanged,
+    Happening,
+    MarketChanged,
+    OrderChanged,
+    Quoted,
+    Trade,
+)
+from engine.venues.simulated.refusals import Refusal
+from engine.venues.simulated.rest.frame import render
+from engine.venues.simulated.subscriptions import Session, Subscription
+
+PATH = "/trade-api/ws/v2"
+# a reader that is this far behind is told so and loses its subscriptions
+MOST_WAITING = 50_000
+
+
+class Stream:
+    """All sessions. Tells each what it subscribed to, in the order in which it happened."""
+
+    def __init__(
+        self, exchange: Exchange, doorkeeper: Doorkeeper, catch_up: Callable[[], None], sent_ms: Callable[[], int]
+    ) -> None:
+        self._exchange = exchange
+        self._doorkeeper = doorkeeper
+        self._catch_up = catch_up
+        self._sent_ms = sent_ms
+        self._sessions: list[Session] = []
+        exchange.listen(self.hear)
+
+    async def connect(self, socket: WebSocket) -> None:
+        """Serve one connection until it ends; refused before the upgrade when it is not signed."""
+        try:
+            account = self._doorkeeper.require(socket.headers, "GET", socket.url.path)
+        except Refusal as refusal:
+            await socket.send_denial_response(render(refusal.status, refusal.body))
+            return
+        await socket.accept()
+        outbox = Outbox(socket)
+        session = self.open(account, outbox.put)
+        outbox.overflowed = session.overflow
+        writer = asyncio.create_task(outbox.write())
+        try:
+            while True:
+                command = await socket.receive_text()
+                self._catch_up()
+                session.handle(command)
+        except (WebSocketDisconnect, KeyError):
+            # KeyError: starlette's answer to a binary frame, which the protocol has none of
+            pass
+        finally:
+            self._sessions.remove(session)
+            writer.cancel()
+
+    def open(self, account: Account, send: Callable[[str], None]) -> Session:
+        """A session of `account` that writes with `send`."""
+        session = Session(self._exchange, account, send, self._sent_ms)
+        self._sessions.append(session)
+        return session
+
+    def hear(self, happening: Happening) -> None:
+        """Pass on what happened."""
+        for session in self._sessions:
+            match happening:
+                case BookDelta():
+                    _send_delta(session, happening)
+                case Trade():
+                    _send(session, "trade", "trade", happening.market.ticker, lambda: frames.trade(happening), True)
+                case Quoted():
+                    _send(session, "ticker", "ticker", happening.market.ticker, lambda: frames.ticker(happening))
+                case Filled() if happening.account is session.account:
+                    ticker = happening.fill.order.ticker
+                    _send(session, "fill", "fill", ticker, lambda: frames.fill(happening.fill))
+                    _send(
+                        session,
+                        "market_positions",
+                        "market_position",
+                        ticker,
+                        lambda: frames.market_position(happening.account, happening.fill.order.ticker),
+                    )
+                case OrderChanged() if happening.account is session.account:
+                    ticker = happening.order.ticker
+                    _send(session, "user_orders", "user_order", ticker, lambda: frames.user_order(happening))
+                case GroupChanged() if happening.account is session.account:
+                    channel = "order_group_updates"
+                    _send(session, channel, channel, "", lambda: frames.group_update(happening), True)
+                case EventCreated():
+                    channel = "market_lifecycle_v2"
+                    _send(session, channel, "event_lifecycle", "", lambda: frames.event_lifecycle(happening), True)
+                case MarketChanged():
+                    channel = "market_lifecycle_v2"
+                    _send(session, channel, channel, "", lambda: frames.market_lifecycle(happening), True)
+
+
+class Outbox:
+    """Frames on their way to one socket, in order."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._waiting: deque[str] = deque()
+        self._something = asyncio.Event()
+        self.overflowed: Callable[[], None] | None = None
+
+    def put(self, frame: str) -> None:
+        """Send a frame as soon as the socket takes it."""
+        self._waiting.append(frame)
+        self._something.set()
+        if len(self._waiting) > MOST_WAITING and self.overflowed is not None:
+            self._waiting.clear()
+            self.overflowed()
+
+    async def write(self) -> None:
+        """Write until cancelled or the socket is gone."""
+        try:
+            while True:
+                await self._something.wait()
+                self._something.clear()
+                while self._waiting:
+                    await self._socket.send_text(self._waiting.popleft())
+        except (WebSocketDisconnect, RuntimeError):
+            # gone while we wrote: the reader's side ends the session
+            return
+
+
+def _send_delta(session: Session, happening: BookDelta) -> None:
+    subscription = session.channels.get("orderbook_delta")
+    if subscription is None or not subscription.wants(happening.market.ticker):
+        return
+    recorded = happening.recorded
+    if recorded is not None and _same_place(subscription, recorded.sid, recorded.seq, recorded.use_yes_price):
+        subscription.seq = recorded.seq
+        session.send(recorded.text)
+        return
+    message = frames.delta(happening, use_yes_price=subscription.use_yes_price, account=session.account)
+    session.frame("orderbook_delta", subscription, message, numbered=True)
+
+
+def _same_place(subscription: Subscription, sid: int, seq: int, use_yes_price: bool) -> bool:
+    """Whether a recorded frame, byte for byte, is what this subscription expects next."""
+    return subscription.sid == sid and subscription.seq + 1 == seq and subscription.use_yes_price == use_yes_price
+
+
+def _send(
+    session: Session,
+    channel: str,
+    kind: str,
+    ticker: str,
+    message: Callable[[], str],
+    numbered: bool = False,
+) -> None:
+    subscription = session.channels.get(channel)
+    if subscription is not None and subscription.wants(ticker):
+        session.frame(kind, subscription, message(), numbered=numbered)

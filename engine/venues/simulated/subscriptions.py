@@ -1,0 +1,236 @@
+"""One WebSocket session: its subscriptions and the commands that change them (facts §2.1, §2.4, §2.5).
+
+Everything is text in, text out through `send`, so the whole protocol can be tested without a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from engine.venues.simulated import frames
+from engine.venues.simulated.account import Account
+from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.happenings import Quoted
+
+CHANNELS = frozenset(
+    {
+        "orderbook_delta",
+        "ticker",
+        "trade",
+        "fill",
+        "user_orders",
+        "market_positions",
+        "market_lifecycle_v2",
+        "order_group_updates",
+    }
+)
+_NEEDS_MARKETS = "orderbook_delta"
+# these hear of every market whatever filter they name
+_UNFILTERED = frozenset({"market_lifecycle_v2", "order_group_updates"})
+
+
+class CommandError(Exception):
+    """A command refused with one of the protocol's codes."""
+
+    def __init__(self, code: int, message: str, ticker: str | None = None) -> None:
+        super().__init__(message)
+        self.body: dict[str, Any] = {"code": code, "msg": message}
+        if ticker is not None:
+            self.body["market_ticker"] = ticker
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One channel of one session. `tickers` None: every market. `seq` counts the frames that carry a number."""
+
+    sid: int
+    channel: str
+    tickers: set[str] | None
+    use_yes_price: bool = False
+    seq: int = 0
+
+    def wants(self, ticker: str) -> bool:
+        return self.tickers is None or ticker in self.tickers
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One connection. `send` takes a finished frame, `sent_ms` is the real time that frames are stamped with."""
+
+    exchange: Exchange
+    account: Account
+    send: Callable[[str], None]
+    sent_ms: Callable[[], int]
+    channels: dict[str, Subscription] = field(default_factory=dict)
+    _sids: int = 0
+
+    def handle(self, command: str) -> None:
+        """Answer one command."""
+        number: object = None
+        try:
+            content = orjson.loads(command)
+            if not isinstance(content, dict):
+                raise CommandError(1, "Unable to process message")
+            number = content.get("id")
+            self._command(number, content)
+        except orjson.JSONDecodeError:
+            self._error(number, CommandError(1, "Unable to process message"))
+        except CommandError as error:
+            self._error(number, error)
+
+    def frame(
+        self, kind: str, subscription: Subscription, message: str, *, numbered: bool, command: object = None
+    ) -> None:
+        """Send a frame of a subscription; `numbered` ones consume the next seq."""
+        seq = f',"seq":{subscription.next_seq()}' if numbered else ""
+        reply = f',"id":{frames.text(command)}' if command is not None else ""
+        stamped = f'{reply},"sending_ts_ms":{self.sent_ms()}'
+        self.send(f'{{"type":"{kind}","sid":{subscription.sid}{seq}{stamped},"msg":{message}}}\n')
+
+    def overflow(self) -> None:
+        """Tell a reader that was too slow, and end every subscription of it."""
+        for subscription in self.channels.values():
+            body = {"code": 25, "msg": "Subscription buffer overflow"}
+            self._reply({"type": "error", "sid": subscription.sid, "seq": subscription.next_seq(), "msg": body})
+        self.channels.clear()
+
+    def _command(self, number: object, content: dict[str, Any]) -> None:
+        name, params = content.get("cmd"), content.get("params")
+        if name == "list_subscriptions":
+            listed = [{"channel": each.channel, "sid": each.sid} for each in self.channels.values()]
+            self._reply({"type": "ok", "id": number, "msg": listed})
+            return
+        commands = {
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+            "update_subscription": self._update,
+        }
+        if name not in commands:
+            raise CommandError(5, "Unknown command")
+        if not isinstance(params, dict):
+            raise CommandError(2, "Params required")
+        commands[name](number, params)
+
+    def _subscribe(self, number: object, params: dict[str, Any]) -> None:
+        channels = params.get("channels")
+        if not isinstance(channels, list) or not channels:
+            raise CommandError(3, "Channels required")
+        tickers = self._tickers(params)
+        for channel in channels:
+            if channel not in CHANNELS:
+                raise CommandError(8, "Unknown channel")
+            if channel == _NEEDS_MARKETS and not tickers:
+                raise CommandError(14, "Market ticker required")
+        added = [(self._subscription(channel, tickers, params), channel in self.channels) for channel in channels]
+        for subscription, _ in added:
+            self.channels[subscription.channel] = subscription
+            msg = {"channel": subscription.channel, "sid": subscription.sid}
+            self._reply({"type": "subscribed", "id": number, "msg": msg})
+        for subscription, known in added:
+            self._merge(subscription, tickers, known=known, first_quotes=bool(params.get("send_initial_snapshot")))
+
+    def _subscription(self, channel: str, tickers: list[str], params: dict[str, Any]) -> Subscription:
+        if channel in self.channels:
+            return self.channels[channel]
+        self._sids += 1
+        everything = channel in _UNFILTERED or not tickers
+        return Subscription(self._sids, channel, None if everything else set(), bool(params.get("use_yes_price")))
+
+    def _merge(self, subscription: Subscription, tickers: list[str], *, known: bool, first_quotes: bool) -> None:
+        if known and not tickers:
+            subscription.tickers = None
+        new = [each for each in tickers if subscription.tickers is not None and each not in subscription.tickers]
+        if subscription.tickers is not None:
+            subscription.tickers.update(new)
+        if subscription.channel == _NEEDS_MARKETS:
+            for ticker in new:
+                self._snapshot(subscription, ticker)
+        elif subscription.channel == "ticker" and first_quotes:
+            for ticker in tickers or list(self.exchange.markets):
+                quoted = Quoted(self.exchange.markets[ticker], self.exchange.now)
+                self.frame("ticker", subscription, frames.ticker(quoted), numbered=False)
+
+    def _unsubscribe(self, number: object, params: dict[str, Any]) -> None:
+        sids = params.get("sids")
+        if not isinstance(sids, list) or not sids:
+            raise CommandError(4, "Subscription IDs required")
+        for subscription in [self._by_sid(sid) for sid in sids]:
+            del self.channels[subscription.channel]
+            self._reply({"type": "unsubscribed", "id": number, "sid": subscription.sid, "seq": subscription.next_seq()})
+
+    def _update(self, number: object, params: dict[str, Any]) -> None:
+        sids = params.get("sids") if params.get("sids") is not None else [params.get("sid")]
+        if not isinstance(sids, list) or len(sids) != 1 or sids[0] is None:
+            raise CommandError(12, "Exactly one subscription ID is required")
+        subscription, action = self._by_sid(sids[0]), params.get("action")
+        if not action:
+            raise CommandError(15, "Action required")
+        if action not in ("add_markets", "delete_markets", "get_snapshot"):
+            raise CommandError(13, "Unsupported action")
+        tickers = self._tickers(params)
+        if not tickers:
+            raise CommandError(14, "Market ticker required")
+        if action == "get_snapshot":
+            if subscription.channel != _NEEDS_MARKETS:
+                raise CommandError(13, "Unsupported action")
+            for ticker in tickers:
+                self._snapshot(subscription, ticker, number)
+            return
+        if subscription.tickers is None:
+            subscription.tickers = set() if action == "add_markets" else set(self.exchange.markets)
+        new = [each for each in tickers if each not in subscription.tickers]
+        if action == "add_markets":
+            subscription.tickers.update(tickers)
+        else:
+            subscription.tickers.difference_update(tickers)
+        msg = {"market_tickers": sorted(subscription.tickers)}
+        self._reply({"type": "ok", "id": number, "sid": subscription.sid, "seq": subscription.next_seq(), "msg": msg})
+        if action == "add_markets" and subscription.channel == _NEEDS_MARKETS:
+            for ticker in new:
+                self._snapshot(subscription, ticker)
+
+    def _snapshot(self, subscription: Subscription, ticker: str, command: object = None) -> None:
+        message = frames.snapshot(self.exchange.markets[ticker], use_yes_price=subscription.use_yes_price)
+        self.frame("orderbook_snapshot", subscription, message, numbered=True, command=command)
+
+    def _tickers(self, params: dict[str, Any]) -> list[str]:
+        """The markets a command names, by ticker or by id, each once."""
+        named = [params.get("market_ticker"), *_list(params, "market_tickers")]
+        ids = [each for each in (params.get("market_id"), *_list(params, "market_ids")) if each]
+        if ids:
+            by_id = {market.market_id: ticker for ticker, market in self.exchange.markets.items()}
+            named += [by_id.get(each, str(each)) for each in ids]
+        found = list(dict.fromkeys(each for each in named if each))
+        for ticker in found:
+            if ticker not in self.exchange.markets:
+                raise CommandError(11, "Invalid parameter", str(ticker))
+        return found
+
+    def _by_sid(self, sid: object) -> Subscription:
+        found = next((each for each in self.channels.values() if each.sid == sid), None)
+        if found is None:
+            raise CommandError(7, "Unknown subscription ID")
+        return found
+
+    def _error(self, number: object, error: CommandError) -> None:
+        self._reply({"type": "error", "id": number, "msg": error.body})
+
+    def _reply(self, body: dict[str, Any]) -> None:
+        self.send(frames.text({key: value for key, value in body.items() if key != "id" or value is not None}) + "\n")
+
+
+def _list(params: dict[str, Any], name: str) -> list[Any]:
+    value = params.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise CommandError(11, "Invalid parameter")
+    return value

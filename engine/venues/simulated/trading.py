@@ -1,0 +1,264 @@
+"""What an account may do: create, cancel, cancel all, groups. Every refusal is a `Refusal` that names its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from engine.market.money import Count, Micros
+from engine.venues.simulated.account import Account
+from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.happenings import GroupChanged, OrderChanged
+from engine.venues.simulated.market import Market, MarketStatus
+from engine.venues.simulated.order_groups import OrderGroup
+from engine.venues.simulated.orders import (
+    ClientOrder,
+    Order,
+    OrderRequest,
+    OrderStatus,
+    SelfTrade,
+    TimeInForce,
+    UpdateReason,
+)
+from engine.venues.simulated.refusals import (
+    bad_request,
+    invalid_order,
+    market_inactive,
+    not_found,
+    refuse,
+)
+
+NANOS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What became of an order at once. `value` and `fees` are of its fills, micro-dollars on the YES scale."""
+
+    order: ClientOrder
+    filled: Count
+    remaining: Count
+    value: Micros
+    fees: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    order: ClientOrder
+    reduced_by: Count
+
+
+class Trading:
+    """The commands of the accounts on one exchange.
+
+    `system_ns` is CLOCK_BOOTTIME: the minute for which a cancel-all goes on catching orders is a promise to people
+    and their kill switch, so it is real time, while expiry and the groups' window are market time.
+    """
+
+    def __init__(self, exchange: Exchange, system_ns: Callable[[], int], cancel_all_holds: float = 60.0) -> None:
+        self.exchange = exchange
+        self.groups: dict[str, dict[str, OrderGroup]] = {}
+        self._system_ns = system_ns
+        self._holds_ns = round(cancel_all_holds * NANOS)
+        self._caught_until: dict[str, int] = {}
+
+    def create(self, account: Account, request: OrderRequest) -> Ack:
+        """Take an order: trade what crosses, rest or cancel what is left. Raises Refusal."""
+        market = self._tradable(request.ticker)
+        if request.client_order_id and request.client_order_id in account.by_client_id:
+            raise refuse(409, "order_already_exists")
+        group = self._check(account, market, request)
+        order = self._order(account, request)
+        if account.needed(order, market.fees) + market.fees.trade_fee(
+            order.price, order.remaining, taker=True
+        ) > account.available(self.exchange.netted_events):
+            raise refuse(400, "insufficient_balance")
+        if request.time_in_force is TimeInForce.FILL_OR_KILL and (
+            market.book.available(order.side, order.price) < order.remaining
+        ):
+            raise refuse(409, "fill_or_kill_insufficient_resting_volume")
+        account.orders[order.order_id] = order
+        if order.client_order_id:
+            account.by_client_id[order.client_order_id] = order
+        if group is not None:
+            group.order_ids.append(order.order_id)
+        return self._execute(account, market, order, reduce_only=request.reduce_only)
+
+    def cancel(self, account: Account, order_id: str) -> Canceled:
+        """Cancel one resting order. Raises Refusal: 404 alike for canceled, executed and unknown ones."""
+        order = account.orders.get(order_id)
+        if order is None:
+            raise not_found()
+        self._reachable(self.exchange.markets[order.ticker])
+        if order.status is not OrderStatus.RESTING:
+            raise not_found()
+        return Canceled(order, self.take_out(order, UpdateReason.DECREASE))
+
+    def cancel_all(self, account: Account) -> None:
+        """Cancel every resting order that can be, and catch those placed within the time that follows."""
+        if not self.exchange.exchange_active:
+            raise refuse(409, "exchange_is_paused")
+        self._caught_until[account.user_id] = self._system_ns() + self._holds_ns
+        for order in account.resting_orders():
+            if self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE:
+                self.take_out(order, UpdateReason.DECREASE)
+
+    def take_out(self, order: ClientOrder, reason: UpdateReason) -> Count:
+        """Cancel a resting order for `reason`; how much was left of it."""
+        market = self.exchange.markets[order.ticker]
+        market.book.remove(order)
+        return self._end(order, reason)
+
+    def place_anonymous(self, market: Market, order: Order) -> Count:
+        """An order of the population: trades what crosses; how much is left. The caller rests it or lets it go."""
+        crossing = market.book.cross(order, SelfTrade.TAKER_AT_CROSS)
+        for match in crossing.matches:
+            self.exchange.record_trade(market, order, match)
+            self._after_fill(match.maker, match.count)
+        return order.remaining
+
+    def group(self, account: Account, group_id: str) -> OrderGroup:
+        """One of the account's groups. Raises Refusal 404."""
+        found = self.groups.get(account.user_id, {}).get(group_id)
+        if found is None:
+            raise not_found()
+        return found
+
+    def trigger(self, account: Account, group: OrderGroup) -> None:
+        """Cancel what rests of a group and take no more until it is reset."""
+        group.triggered = True
+        self.cancel_group(account, group, UpdateReason.DECREASE)
+        self.exchange.tell(GroupChanged(account, group.group_id, "triggered", group.limit, self.exchange.now))
+
+    def cancel_group(self, account: Account, group: OrderGroup, reason: UpdateReason) -> None:
+        """Cancel what rests of a group."""
+        for order_id in group.order_ids:
+            order = account.orders[order_id]
+            if order.status is OrderStatus.RESTING:
+                self.take_out(order, reason)
+
+    def expire(self, order: ClientOrder) -> None:
+        """Cancel an order whose time has come, if it still rests."""
+        if order.status is OrderStatus.RESTING:
+            self.take_out(order, UpdateReason.EXPIRY)
+
+    def _tradable(self, ticker: str) -> Market:
+        market = self.exchange.markets.get(ticker)
+        if market is None:
+            raise not_found()
+        self._reachable(market)
+        if not self.exchange.trading_active:
+            raise refuse(409, "trading_is_paused")
+        return market
+
+    def _reachable(self, market: Market) -> None:
+        if not self.exchange.exchange_active:
+            raise refuse(409, "exchange_is_paused")
+        if market.status is not MarketStatus.ACTIVE:
+            raise market_inactive()
+
+    def _check(self, account: Account, market: Market, request: OrderRequest) -> OrderGroup | None:
+        if request.count <= 0:
+            raise refuse(400, "invalid_order_size")
+        if not market.grid.allows(request.price):
+            raise refuse(400, "invalid_price")
+        resting = request.time_in_force is TimeInForce.GOOD_TILL_CANCELED
+        if request.expires is not None:
+            if not resting:
+                raise bad_request(f"Cannot specify both {request.time_in_force} and expiration_ts")
+            if request.expires <= self.exchange.now:
+                raise bad_request("Expiration timestamp must be in the future")
+        if request.reduce_only and request.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:
+            raise invalid_order("reduce only requires immediate_or_cancel")
+        if request.post_only and not resting:
+            raise invalid_order("post only requires good_till_canceled")
+        if request.post_only and market.book.crosses(request.side, request.price):
+            raise invalid_order("post only cross")
+        if request.group_id is None:
+            return None
+        group = self.group(account, request.group_id)
+        if group.triggered:
+            raise refuse(409, "order_group_triggered")
+        return group
+
+    def _order(self, account: Account, request: OrderRequest) -> ClientOrder:
+        count = request.count
+        if request.reduce_only:
+            count = min(count, max(0, -request.side.sign * account.position(request.ticker)))
+        now = self.exchange.now
+        return ClientOrder(
+            self.exchange.fresh_id(),
+            request.ticker,
+            request.side,
+            request.price,
+            count,
+            account,
+            client_order_id=request.client_order_id,
+            initial=request.count,
+            time_in_force=request.time_in_force,
+            self_trade=request.self_trade,
+            expires=request.expires,
+            group_id=request.group_id,
+            cancel_on_pause=request.cancel_on_pause,
+            created=now,
+            updated=now,
+        )
+
+    def _execute(self, account: Account, market: Market, order: ClientOrder, *, reduce_only: bool) -> Ack:
+        crossing = market.book.cross(order, order.self_trade)
+        for own in crossing.own_canceled:
+            assert isinstance(own, ClientOrder)
+            self._end(own, UpdateReason.SELF_TRADE)
+        for match in crossing.matches:
+            self.exchange.record_trade(market, order, match)
+            self._after_fill(match.maker, match.count)
+        filled, left = order.filled, order.remaining
+        resting = order.time_in_force is TimeInForce.GOOD_TILL_CANCELED and not crossing.stopped_at_own
+        if left and resting:
+            self._rest(account, market, order)
+        elif order.filled < order.initial:
+            reason = UpdateReason.REDUCE_ONLY if reduce_only and not left else UpdateReason.DECREASE
+            self._end(order, UpdateReason.SELF_TRADE if crossing.stopped_at_own else reason)
+        else:
+            self.exchange.tell(OrderChanged(account, order))
+        # the group last: it may cancel the order that has just been acknowledged
+        ack = Ack(order, filled, left if resting else 0, self._value(order), order.taker_fees)
+        self._count_in_group(order, filled)
+        self._catch(account, order)
+        return ack
+
+    def _rest(self, account: Account, market: Market, order: ClientOrder) -> None:
+        market.book.rest(order)
+        account.rest(order, market.fees)
+        if order.expires is not None:
+            self.exchange.agenda.add(order.expires, partial(self.expire, order))
+        self.exchange.tell(OrderChanged(account, order))
+
+    def _end(self, order: ClientOrder, reason: UpdateReason) -> Count:
+        account = order.owner
+        assert account is not None, f"order {order.order_id} belongs to nobody"
+        left, order.remaining = order.remaining, 0
+        order.status, order.reason, order.updated = OrderStatus.CANCELED, reason, self.exchange.now
+        account.hold_back(order.ticker, self.exchange.markets[order.ticker].fees)
+        self.exchange.tell(OrderChanged(account, order))
+        return left
+
+    def _after_fill(self, maker: Order, count: Count) -> None:
+        if isinstance(maker, ClientOrder) and maker.owner is not None:
+            self.exchange.tell(OrderChanged(maker.owner, maker))
+            self._count_in_group(maker, count)
+
+    def _count_in_group(self, order: ClientOrder, count: Count) -> None:
+        if order.group_id is None or not count or order.owner is None:
+            return
+        group = self.groups.get(order.owner.user_id, {}).get(order.group_id)
+        if group is not None and group.fill(count, self.exchange.now) and not group.triggered:
+            self.trigger(order.owner, group)
+
+    def _catch(self, account: Account, order: ClientOrder) -> None:
+        if order.status is OrderStatus.RESTING and self._system_ns() < self._caught_until.get(account.user_id, 0):
+            self.take_out(order, UpdateReason.DECREASE)
+
+    def _value(self, order: ClientOrder) -> Micros:
+        return order.taker_cost if order.side.sign > 0 else order.filled * 10_000 - order.taker_cost
