@@ -123,7 +123,7 @@ class DocumentReader(Generic[M]):
     def _look(self, signature: Signature | None) -> Reading[M]:
         now_ns = int(self._clock.now().timestamp() * NANOS)
         self._last = read(self._home, self.entry, self._model, self._clock, seen=self._seen)
-        settled = signature is not None and not 0 <= now_ns - signature[2] < RACY_NS
+        settled = signature is not None and now_ns - signature[2] >= RACY_NS
         # what could not be judged may be judged differently later: permissions, a clock set right
         self._signature = signature if settled and self._last.value is not None else None
         if self._last.value is not None:
