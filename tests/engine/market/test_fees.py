@@ -21,7 +21,6 @@ schedules = st.sampled_from([PLAIN, WITH_MAKER, FeeSchedule("quadratic", Decimal
 
 
 @pytest.mark.reference
-@pytest.mark.skipif(not VECTORS.is_file(), reason="reference data ../shared/data is absent")
 def test_the_13_observed_taker_fills_cost_exactly_what_was_observed() -> None:
     with VECTORS.open() as file:
         rows = list(csv.DictReader(file))
