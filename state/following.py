@@ -152,19 +152,15 @@ class Follower:
         if not self._waiting:
             try:
                 stat = os.stat(self.path)  # noqa: PTH116  (Path.stat costs a third more)
+                if (stat.st_ino, stat.st_dev) == (current.inode, current.device):
+                    return
             except FileNotFoundError:
                 batch.missing = True
-                if current.gone():
-                    self._depart()
-                    self._current = None
-                return
-            if (stat.st_ino, stat.st_dev) == (current.inode, current.device):
-                return
             self._waiting = [*self._rotated_since(current.inode), *self._open_all([self.path])]
-        if current.gone():
-            batch.replaced = True
-        else:
-            batch.rotated = True
+        if not self._waiting and not current.gone():
+            return  # moved away, and nothing took its place yet
+        batch.rotated = not current.gone()
+        batch.replaced = not batch.rotated and not batch.missing
         current.take(batch, max_bytes)  # what was written before it was moved away
         if batch.more:
             return

@@ -36,7 +36,7 @@ _SHAPES = re.compile(
       -----BEGIN\ [A-Z0-9\ ]*-----.*?(?:-----END\ [A-Z0-9\ ]*-----|\Z)
     | (?P<header>{_HEADERS}{_ASSIGNED})[^\s"',;\\)]+
     | (?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{{6,}}
-    | (?P<pair>\b(?:[\w-]*[_-])?(?:{_NAMES})["']?\s*[:=]\s*["']?(?:(?:bearer|basic)\s+)?)(?!\[masked\])[^\s"',;&}})\]]+
+    | (?P<pair>\b(?:[\w-]*[_-])?(?:{_NAMES})["']?\s*[:=]\s*["']?(?:(?:bearer|basic)\s+)?+)(?!\[masked\])[^\s"',;&}})\]]+
     | \beyJ[\w-]{{10,}}\.[\w-]+\.[\w-]*
     | \bdop_v1_[0-9a-f]{{64}}
     | \b0x[0-9a-f]{{64}}\b

@@ -1,0 +1,74 @@
+"""The last lines of a file of any size, found from its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.lines import last_lines, lines_before, read_all
+
+LINE = st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\n", b"?"))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lines") / "journal.jsonl"
+
+
+@given(
+    lines=st.lists(LINE, max_size=30),
+    torn=st.one_of(st.just(b""), LINE),
+    count=st.integers(0, 35),
+    block=st.integers(1, 64),
+)
+def test_the_last_lines_are_those_of_a_plain_split(
+    file: Path, lines: list[bytes], torn: bytes, count: int, block: int
+) -> None:
+    file.write_bytes(b"".join(line + b"\n" for line in lines) + torn)
+    assert last_lines(file, count, block=block) == (lines[-count:] if count else [])
+    assert list(read_all(file)) == lines
+
+
+@given(lines=st.lists(LINE, min_size=1, max_size=30), block=st.integers(1, 64), page=st.integers(1, 7))
+def test_paging_backwards_visits_every_line_once(file: Path, lines: list[bytes], block: int, page: int) -> None:
+    file.write_bytes(b"".join(line + b"\n" for line in lines))
+    found: list[bytes] = []
+    end = None
+    while end != 0:
+        shown = lines_before(file, page, end, block=block)
+        assert file.read_bytes()[shown.start : shown.end] == b"".join(line + b"\n" for line in shown.lines)
+        found = shown.lines + found
+        end = shown.start
+    assert found == lines
+
+
+def test_a_missing_file_has_no_lines(tmp_path: Path) -> None:
+    assert last_lines(tmp_path / "none", 10) == []
+    assert list(read_all(tmp_path / "none")) == []
+
+
+def test_d10_the_end_of_a_huge_file_costs_a_few_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sparse gigabyte of NULs before the lines: whoever read it from its start would hold it all."""
+    path = tmp_path / "huge.jsonl"
+    with path.open("wb") as out:
+        out.seek(1_000_000_000)
+        out.write(b"\n" + b"".join(b'{"n":%d}\n' % number for number in range(10_000)))
+    read: list[int] = []
+    import os
+
+    pread = os.pread
+    monkeypatch.setattr("state.lines.os.pread", lambda fd, size, at: read.append(size) or pread(fd, size, at))
+    found = last_lines(path, 50)
+    assert found[0] == b'{"n":9950}'
+    assert found[-1] == b'{"n":9999}'
+    assert sum(read) <= 2 * 64 * 1024
+
+
+def test_d10_a_line_of_a_megabyte_with_nul_and_invalid_utf8_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "wide.jsonl"
+    wide = b"\0\xff\x1b" * 350_000
+    path.write_bytes(b"first\n" + wide + b"\nlast\n")
+    assert last_lines(path, 2) == [wide, b"last"]
