@@ -15,7 +15,7 @@ from engine.venues.simulated.account import Account, ClientFill
 from engine.venues.simulated.agenda import Agenda
 from engine.venues.simulated.happenings import BookDelta, EventCreated, Filled, Happening, Listener, Quoted, Trade
 from engine.venues.simulated.instants import Instant
-from engine.venues.simulated.market import EventSpec, Market, MarketStatus, Outcome, SeriesSpec
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus, Outcome, RecordedFrame, SeriesSpec
 from engine.venues.simulated.matching import Match
 from engine.venues.simulated.orders import ClientOrder, Order, OrderStatus, UpdateReason
 
@@ -40,6 +40,7 @@ class Exchange:
         self.crowd_cash: Micros = 0
         self.fees_collected: Micros = 0
         self._clock = 0
+        self._muted = False
         self._touched: dict[str, Market] = {}
         self._listeners: list[Listener] = []
         self._ids = random.Random()
@@ -81,6 +82,11 @@ class Exchange:
         self.accounts[account.user_id] = account
         return account
 
+    def owner(self, order: ClientOrder) -> Account:
+        """The account an order belongs to."""
+        assert order.owner is not None, f"order {order.order_id} belongs to nobody"
+        return self.accounts[order.owner]
+
     def list_event(self, event: EventSpec) -> list[Market]:
         """Add an event with its markets, all initialized."""
         assert event.ticker not in self.events, f"event {event.ticker} is listed already"
@@ -108,6 +114,21 @@ class Exchange:
             if isinstance(order, ClientOrder):
                 self._fill(market, order, trade, is_taker=order is taker)
 
+    def replay(self, market: Market, change: Order, frame: RecordedFrame) -> None:
+        """Change a level as a recording says, `change.remaining` signed; one delta, whoever stands behind it."""
+        book, wanted = market.book, change.remaining
+        self._muted = True
+        if wanted > 0:
+            book.rest(change)
+        for resting in reversed(book.orders(change.side, change.price)):
+            # a client's own order is not the recording's to shrink
+            if wanted < 0 and resting.owner is None:
+                taken = min(-wanted, resting.remaining)
+                book.reduce(resting, taken)
+                wanted += taken
+        self._muted = False
+        self._tell_delta(market, change, change.remaining if wanted > 0 else change.remaining - wanted, frame)
+
     def settle(self, market: Market, outcome: Outcome) -> None:
         """Pay out a market and forget nothing: holdings become settlements."""
         market.settled, market.updated, market.status = self.now, self.now, MarketStatus.FINALIZED
@@ -121,8 +142,7 @@ class Exchange:
         self._touched[market.ticker] = market
 
     def _fill(self, market: Market, order: ClientOrder, trade: Trade, *, is_taker: bool) -> None:
-        account = order.owner
-        assert account is not None, f"order {order.order_id} belongs to nobody"
+        account = self.owner(order)
         trade_fee = market.fees.trade_fee(trade.price, trade.count, taker=is_taker)
         charged = order.fees.charge(-order.side.sign * trade.price * trade.count, trade_fee)
         account.cash += charged.balance_change
@@ -156,8 +176,13 @@ class Exchange:
 
     def _level_changed(self, order: Order, delta: Count) -> None:
         market = self.markets[order.ticker]
+        market.recorded = None
+        if not self._muted:
+            self._tell_delta(market, order, delta, None)
+
+    def _tell_delta(self, market: Market, order: Order, delta: Count, recorded: RecordedFrame | None) -> None:
         self._clock += 1
         market.clock = self._clock
         self._touched[market.ticker] = market
         own = order if isinstance(order, ClientOrder) else None
-        self.tell(BookDelta(market, order.side, order.price, delta, self._clock, self.now, own))
+        self.tell(BookDelta(market, order.side, order.price, delta, self._clock, self.now, own, recorded))

@@ -52,7 +52,7 @@ def delta(happening: BookDelta, *, use_yes_price: bool, account: Account) -> str
     price = happening.price if bid or use_yes_price else ONE_DOLLAR - happening.price
     order = happening.order
     own = ""
-    if order is not None and order.owner is account:
+    if order is not None and order.owner == account.user_id:
         own = f'"client_order_id":{text(order.client_order_id)},"subaccount":0,'
     market = happening.market
     return (

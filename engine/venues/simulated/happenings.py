@@ -9,7 +9,7 @@ from typing import TypeAlias
 from engine.market.money import Count, Price
 from engine.venues.simulated.account import Account, ClientFill
 from engine.venues.simulated.instants import Instant
-from engine.venues.simulated.market import EventSpec, Market, MarketStatus
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus, RecordedFrame
 from engine.venues.simulated.orders import ClientOrder, Side
 
 
@@ -25,16 +25,6 @@ class BookDelta:
     at: Instant
     order: ClientOrder | None = None
     recorded: RecordedFrame | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedFrame:
-    """A frame as it was recorded, and what it counts as in its session."""
-
-    text: str
-    sid: int
-    seq: int
-    use_yes_price: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Opening and closing by the clock are silent on the wire; what is announced goes 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -29,6 +30,15 @@ CANCEL_AFTER_CLOSE: Instant = SECOND
 Opened: TypeAlias = Callable[[Market], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """When a market's result is there and when it is paid out; `outcome` is asked when it is there."""
+
+    determines: Instant
+    settles: Instant
+    outcome: Callable[[], Outcome]
+
+
 class Lifecycle:
     """Runs the events of one exchange; `opened` is told of each market that begins to trade."""
 
@@ -45,9 +55,7 @@ class Lifecycle:
             self._exchange.series[series.ticker] = series
         self._list(self._exchange.now - BEHIND)
 
-    def follow(
-        self, event: EventSpec, outcome: Callable[[Market], Outcome], settles: Callable[[Market], Instant]
-    ) -> None:
+    def follow(self, event: EventSpec, ending: Callable[[Market], Ending | None]) -> None:
         """List one event and put the rest of its life on the agenda; what lies in the past happens at once."""
         exchange, agenda = self._exchange, self._exchange.agenda
         for market in exchange.list_event(event):
@@ -55,9 +63,11 @@ class Lifecycle:
             agenda.add(market.spec.opens, partial(self._open, market))
             agenda.add(market.spec.closes, partial(self._close, market))
             agenda.add(market.spec.closes + CANCEL_AFTER_CLOSE, partial(self._cancel_resting, market))
-            determines = max(event.determines, market.spec.closes + 2 * CANCEL_AFTER_CLOSE)
-            agenda.add(determines, partial(self._determine, market, outcome))
-            agenda.add(max(settles(market), determines), partial(self._settle, market))
+            ends = ending(market)
+            if ends is not None:
+                determines = max(ends.determines, market.spec.closes + 2 * CANCEL_AFTER_CLOSE)
+                agenda.add(determines, partial(self._determine, market, ends.outcome))
+                agenda.add(max(ends.settles, determines), partial(self._settle, market))
 
     def pause_weekly(self) -> None:
         """Pause trading each Thursday from 03:00 to 05:00 ET."""
@@ -79,8 +89,13 @@ class Lifecycle:
             if event.ticker not in exchange.events and event.opens < until and event.closes > since:
                 assert event.latent is not None, f"event {event.ticker}: nothing to settle it from"
                 self.paths[event.ticker] = ValuePath(event.ticker, event.latent, self._seed)
-                self.follow(event, self._outcome, _settles)
+                self.follow(event, self._ending)
         exchange.agenda.add(exchange.now + HOUR, partial(self._list, exchange.now))
+
+    def _ending(self, market: Market) -> Ending:
+        determines = market.event.determines
+        settles = determines + market.spec.settlement_timer_seconds * SECOND
+        return Ending(determines, settles, partial(self._outcome, market))
 
     def _outcome(self, market: Market) -> Outcome:
         published = self.paths[market.event.ticker].published()
@@ -105,8 +120,8 @@ class Lifecycle:
                     else:
                         market.book.remove(order)
 
-    def _determine(self, market: Market, outcome: Callable[[Market], Outcome]) -> None:
-        market.outcome = outcome(market)
+    def _determine(self, market: Market, outcome: Callable[[], Outcome]) -> None:
+        market.outcome = outcome()
         market.status, market.updated = MarketStatus.DETERMINED, self._exchange.now
         self._exchange.tell(MarketChanged(market, "determined", market.status, self._exchange.now))
 
@@ -122,10 +137,6 @@ class Lifecycle:
                 for order in account.resting_orders():
                     if order.cancel_on_pause:
                         self._trading.take_out(order, UpdateReason.HALT)
-
-
-def _settles(market: Market) -> Instant:
-    return market.event.determines + market.spec.settlement_timer_seconds * SECOND
 
 
 def _plain(value: Decimal) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import signal
 import socket
 import sys
@@ -12,9 +13,12 @@ from pathlib import Path
 from engine.venues.simulated.auth import Doorkeeper
 from engine.venues.simulated.credentials import issue
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.instants import to_datetime
 from engine.venues.simulated.lifecycle import Lifecycle
-from engine.venues.simulated.market_clock import ClockFileError, read_clock, recent_start, started_clock
+from engine.venues.simulated.market_clock import START, ClockFileError, read_clock, recent_start, started_clock
 from engine.venues.simulated.population import Population
+from engine.venues.simulated.recordings import Recording, RecordingError, read
+from engine.venues.simulated.replay import Replay
 from engine.venues.simulated.rest.frame import House
 from engine.venues.simulated.server import Pace, application, serve
 from engine.venues.simulated.stream import Stream
@@ -32,28 +36,30 @@ def main(argv: list[str]) -> int:
     try:
         if options.parent is not None:
             die_with_parent(options.parent, signal.SIGTERM)
-        clock = _clock(options)
+        recording = None if options.replay is None else read(options.replay)
+        clock = _clock(options, recording)
         listener = _listen(options.port)
     except Orphaned as error:
         return _fail(UNAVAILABLE, str(error))
-    except ClockFileError as error:
+    except (ClockFileError, RecordingError) as error:
         return _fail(CONFIG_ERROR, str(error))
     except OSError as error:
         reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
         return _fail(UNAVAILABLE, f"port {options.port} on 127.0.0.1 {reason}; choose another with --port")
     with listener:
-        return _run(options, clock, listener)
+        return _run(options, clock, recording, listener)
 
 
-def _run(options: argparse.Namespace, clock: MarketClock, listener: socket.socket) -> int:
+def _run(options: argparse.Namespace, clock: MarketClock, recording: Recording | None, listener: socket.socket) -> int:
     system = SystemClock()
     exchange = Exchange(recent_start(clock))
     trading = Trading(exchange, system.boottime_ns, options.cancel_all_holds)
-    lifecycle = Lifecycle(exchange, trading, options.seed, lambda market: population.enter(market))
-    population = Population(exchange, trading, lifecycle.paths, options.seed, clock.speed)
-    lifecycle.start()
-    if options.weekly_pause:
-        lifecycle.pause_weekly()
+    if recording is None:
+        _populate(options, trading, clock.speed)
+    else:
+        replay = Replay(recording, exchange)
+        replay.start(Lifecycle(exchange, trading, options.seed, replay.open))
+        print(f"replay {json.dumps(replay.summary())}", file=sys.stderr, flush=True)
     exchange.advance(exchange.now)
     doorkeeper = Doorkeeper(system.now)
     port = listener.getsockname()[1]
@@ -71,10 +77,20 @@ def _run(options: argparse.Namespace, clock: MarketClock, listener: socket.socke
     return OK
 
 
-def _clock(options: argparse.Namespace) -> MarketClock:
+def _populate(options: argparse.Namespace, trading: Trading, speed: float) -> None:
+    exchange = trading.exchange
+    lifecycle = Lifecycle(exchange, trading, options.seed, lambda market: population.enter(market))
+    population = Population(exchange, trading, lifecycle.paths, options.seed, speed)
+    lifecycle.start()
+    if options.weekly_pause:
+        lifecycle.pause_weekly()
+
+
+def _clock(options: argparse.Namespace, recording: Recording | None) -> MarketClock:
     if options.market_clock is not None:
         return read_clock(options.market_clock, SystemClock())
-    return started_clock(SystemClock(), options.speed)
+    start = START if recording is None else to_datetime(recording.start)
+    return started_clock(SystemClock(), options.speed, start)
 
 
 def _listen(port: int) -> socket.socket:
@@ -104,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long a cancel-all catches new orders",
     )
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="serve recorded frames or a recorded event instead")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
     return parser
 

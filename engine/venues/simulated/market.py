@@ -146,6 +146,20 @@ class Volume:
         return sum(count for hour, count in self.hours.items() if hour > at // HOUR - 24)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedFrame:
+    """A frame as it was recorded, and its place in the session that it was sent in."""
+
+    text: str
+    sid: int
+    seq: int
+    use_yes_price: bool
+
+    def fits(self, sid: int, seq: int, *, use_yes_price: bool) -> bool:
+        """Whether a session that is about to send this number may send the frame byte for byte."""
+        return (self.sid, self.seq, self.use_yes_price) == (sid, seq, use_yes_price)
+
+
 class Market:
     """One market while it lives."""
 
@@ -159,6 +173,7 @@ class Market:
         "open_interest",
         "outcome",
         "previous",
+        "recorded",
         "settled",
         "spec",
         "status",
@@ -180,6 +195,8 @@ class Market:
         self.open_interest: Count = 0
         self.outcome: Outcome | None = None
         self.settled: Instant | None = None
+        # the frame its book was recorded in, as long as the book is still that one
+        self.recorded: RecordedFrame | None = None
         self.updated: Instant = spec.listed
 
     @property

@@ -134,7 +134,7 @@ class Book:
             maker = next(self._opposing(taker.side, taker.price), None)
             if maker is None:
                 break
-            if maker.owner is not None and maker.owner is taker.owner:
+            if maker.owner is not None and maker.owner == taker.owner:
                 if self_trade is SelfTrade.TAKER_AT_CROSS:
                     return Crossing(matches, own, stopped_at_own=True)
                 self.remove(maker)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from engine.market.fees import FeeAccumulator
 from engine.market.money import Count, Micros, Price
 from engine.venues.simulated.instants import Instant
-
-if TYPE_CHECKING:
-    from engine.venues.simulated.account import Account
 
 
 class Side(StrEnum):
@@ -69,14 +65,14 @@ class UpdateReason(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """An order of anybody. `owner` is None for the population, whose money nobody counts."""
+    """An order of anybody. `owner` is a user id; None for the population, whose money nobody counts."""
 
     order_id: str
     ticker: str
     side: Side
     price: Price
     remaining: Count
-    owner: Account | None = None
+    owner: str | None = None
 
 
 @dataclass(slots=True, eq=False)

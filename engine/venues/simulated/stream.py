@@ -25,7 +25,7 @@ from engine.venues.simulated.happenings import (
 )
 from engine.venues.simulated.refusals import Refusal
 from engine.venues.simulated.rest.frame import render
-from engine.venues.simulated.subscriptions import Session, Subscription
+from engine.venues.simulated.subscriptions import Session
 
 PATH = "/trade-api/ws/v2"
 # a reader that is this far behind is told so and loses its subscriptions
@@ -144,17 +144,10 @@ def _send_delta(session: Session, happening: BookDelta) -> None:
     if subscription is None or not subscription.wants(happening.market.ticker):
         return
     recorded = happening.recorded
-    if recorded is not None and _same_place(subscription, recorded.sid, recorded.seq, recorded.use_yes_price):
-        subscription.seq = recorded.seq
-        session.send(recorded.text)
+    if recorded is not None and session.send_recorded(subscription, recorded):
         return
     message = frames.delta(happening, use_yes_price=subscription.use_yes_price, account=session.account)
     session.frame("orderbook_delta", subscription, message, numbered=True)
-
-
-def _same_place(subscription: Subscription, sid: int, seq: int, use_yes_price: bool) -> bool:
-    """Whether a recorded frame, byte for byte, is what this subscription expects next."""
-    return subscription.sid == sid and subscription.seq + 1 == seq and subscription.use_yes_price == use_yes_price
 
 
 def _send(

@@ -15,6 +15,7 @@ from engine.venues.simulated import frames
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.happenings import Quoted
+from engine.venues.simulated.market import RecordedFrame
 
 CHANNELS = frozenset(
     {
@@ -94,6 +95,14 @@ class Session:
         reply = f',"id":{frames.text(command)}' if command is not None else ""
         stamped = f'{reply},"sending_ts_ms":{self.sent_ms()}'
         self.send(f'{{"type":"{kind}","sid":{subscription.sid}{seq}{stamped},"msg":{message}}}\n')
+
+    def send_recorded(self, subscription: Subscription, recorded: RecordedFrame) -> bool:
+        """Send a recorded frame byte for byte, if it is what this subscription has to send next."""
+        if not recorded.fits(subscription.sid, subscription.seq + 1, use_yes_price=subscription.use_yes_price):
+            return False
+        subscription.seq += 1
+        self.send(recorded.text)
+        return True
 
     def overflow(self) -> None:
         """Tell a reader that was too slow, and end every subscription of it."""
@@ -198,7 +207,10 @@ class Session:
                 self._snapshot(subscription, ticker)
 
     def _snapshot(self, subscription: Subscription, ticker: str, command: object = None) -> None:
-        message = frames.snapshot(self.exchange.markets[ticker], use_yes_price=subscription.use_yes_price)
+        market = self.exchange.markets[ticker]
+        if command is None and market.recorded is not None and self.send_recorded(subscription, market.recorded):
+            return
+        message = frames.snapshot(market, use_yes_price=subscription.use_yes_price)
         self.frame("orderbook_snapshot", subscription, message, numbered=True, command=command)
 
     def _tickers(self, params: dict[str, Any]) -> list[str]:

@@ -193,7 +193,7 @@ class Trading:
             request.side,
             request.price,
             count,
-            account,
+            account.user_id,
             client_order_id=request.client_order_id,
             initial=request.count,
             time_in_force=request.time_in_force,
@@ -236,8 +236,7 @@ class Trading:
         self.exchange.tell(OrderChanged(account, order))
 
     def _end(self, order: ClientOrder, reason: UpdateReason) -> Count:
-        account = order.owner
-        assert account is not None, f"order {order.order_id} belongs to nobody"
+        account = self.exchange.owner(order)
         left, order.remaining = order.remaining, 0
         order.status, order.reason, order.updated = OrderStatus.CANCELED, reason, self.exchange.now
         account.hold_back(order.ticker, self.exchange.markets[order.ticker].fees)
@@ -245,16 +244,17 @@ class Trading:
         return left
 
     def _after_fill(self, maker: Order, count: Count) -> None:
-        if isinstance(maker, ClientOrder) and maker.owner is not None:
-            self.exchange.tell(OrderChanged(maker.owner, maker))
+        if isinstance(maker, ClientOrder):
+            self.exchange.tell(OrderChanged(self.exchange.owner(maker), maker))
             self._count_in_group(maker, count)
 
     def _count_in_group(self, order: ClientOrder, count: Count) -> None:
-        if order.group_id is None or not count or order.owner is None:
+        if order.group_id is None or not count:
             return
-        group = self.groups.get(order.owner.user_id, {}).get(order.group_id)
+        account = self.exchange.owner(order)
+        group = self.groups.get(account.user_id, {}).get(order.group_id)
         if group is not None and group.fill(count, self.exchange.now) and not group.triggered:
-            self.trigger(order.owner, group)
+            self.trigger(account, group)
 
     def _catch(self, account: Account, order: ClientOrder) -> None:
         if order.status is OrderStatus.RESTING and self._system_ns() < self._caught_until.get(account.user_id, 0):

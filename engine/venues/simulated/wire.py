@@ -198,7 +198,7 @@ def order(item: ClientOrder) -> Body:
         "taker_fill_cost_dollars": format_money(item.taker_cost),
         "ticker": item.ticker,
         "type": "limit",
-        "user_id": item.owner.user_id if item.owner else "",
+        "user_id": item.owner,
         "yes_price_dollars": format_price(item.price),
     }
     if item.expires is not None:
