@@ -11,8 +11,6 @@ from pathlib import Path
 CHUNK = 1024 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
 """What has no newline for so long is no journal line; it is skipped and counted."""
-LINGER_POLLS = 100
-"""A writer that opened the old file just before a rotation may still finish its line there."""
 _PRINT_BYTES = 64
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -102,7 +100,6 @@ class Follower:
         self.path = path
         self._current: _Open | None = None
         self._leaving: _Open | None = None
-        self._polls_to_stay = 0
         self._waiting: list[_Open] = []
         self._pending = Batch()
         self._current = self._open(path)
@@ -119,9 +116,8 @@ class Follower:
         batch, self._pending = self._pending, Batch()
         if self._leaving is not None:
             self._leaving.take(batch, max_bytes)
-            self._polls_to_stay -= 1
-            if self._polls_to_stay <= 0 and not batch.more:
-                self._leave()
+            if self._leaving.gone() and not batch.more:
+                self._leave()  # a deleted file would keep its blocks for as long as we hold it
         if self._current is None and not batch.more:
             self._current = self._next()
         current = self._current
@@ -169,9 +165,9 @@ class Follower:
         batch.more = self._current is not None
 
     def _depart(self) -> None:
-        """Keep an eye on the file that is being left, in place of the one left before."""
+        """Keep the file that is being left in view until the next: who opened it before the move may still write."""
         self._leave()
-        self._leaving, self._polls_to_stay = self._current, LINGER_POLLS
+        self._leaving = self._current
 
     def _leave(self) -> None:
         if self._leaving is not None:

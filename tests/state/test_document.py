@@ -398,7 +398,7 @@ def test_an_unchanged_document_is_not_read_again_but_ages(
     writer.write(OPEN)
     settle(path)
     assert reader.read().good
-    monkeypatch.setattr("state.document.os.open", None)
+    monkeypatch.setattr("state.reading.os.open", None)
     clock.advance(5)
     assert reader.read().age_s == 5
     assert reader.read_if_changed() is None

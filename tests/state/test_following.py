@@ -246,7 +246,7 @@ def test_writers_racing_a_follower_through_rotations(path: Path) -> None:
     rotations = 0
     while any(writer.is_alive() for writer in writers):
         found += follower.poll().lines
-        if rotations < 3 and len(found) > 1_500 * (rotations + 1):
+        if rotations < 3 and len(found) > 1_500 * (rotations + 1) and path.exists():
             rotations += 1
             path.rename(path.with_name(f"run.jsonl.away{rotations}"))
     for _ in range(10):
