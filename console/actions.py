@@ -59,7 +59,7 @@ ACTIONS = (
     Action(
         "turn",
         "tab",
-        "next page",
+        "turn",
         "next page of the overview on a small terminal, next journal of the log",
         shown_key="Tab",
     ),
@@ -70,7 +70,7 @@ ACTIONS = (
     Action("quit", "q", "quit", "leave; whatever runs goes on running"),
 )
 MISSING = {
-    "pilot": "this build has no pilot runner yet: paper trading and the kill switch work, real contracts cannot be launched",
+    "pilot": "this build has no pilot runner yet: paper trading and the kill switch work, the pilot cannot be launched",
     "bundle": "this build has no bundle runner yet: the files of the day lie below the home",
 }
 """Why an action that is on the keys is not possible yet."""
@@ -103,8 +103,9 @@ _HEAD = (
 )
 _FOOT = (
     "",
-    "Lists: arrows or `j` `k`, `PgUp` `PgDn`, `Home` `End`; `Enter` opens a line. `Esc` closes what is open, never quits;",
+    "Lists: arrows or `j` `k`, `PgUp` `PgDn`, `Home` `End`; `Enter` opens a line. `Esc` closes, never quits;",
     "`ctrl+c` quits. In a text field letters are text, `K` too: `Esc` first, then `K`.",
-    "`--read-only` removes every key whose danger is not \"looks only\", `K` too. Without the console: `flightdeck kill on`.",
+    '`--read-only` removes every key whose danger is not "looks only", `K` too.',
+    "Without the console: `flightdeck kill on`.",
     "",
 )

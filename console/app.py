@@ -31,6 +31,7 @@ from console.widgets.sanitise import VisibleFilter
 from state import kill
 from state.clock import Clock
 from state.home import Home
+from state.text import visible
 
 STALLED_S = 4.0
 """Without a snapshot for so long the screen says that the console cannot read."""
@@ -47,7 +48,7 @@ class Console(App[int]):
 
     def __init__(
         self, home: Home, clock: Clock, *, read_only: bool = False, ascii_only: bool = False, droplet: str = "",
-        theme: str = "ansi-dark", first: Snapshot | None = None,
+        theme: str = "ansi-dark", problem: str = "", first: Snapshot | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.home, self.clock = home, clock
@@ -61,6 +62,7 @@ class Console(App[int]):
         self._keepsakes = Keepsakes(clock)
         self._live = None if first is not None else Live(home, clock, droplet, self._deliver)
         self._heard = 0.0
+        self._problem = visible(problem, 300)
         for action in self.actions:
             self.bind(action.key, action.id, description=action.title, show=False)
 
@@ -80,6 +82,8 @@ class Console(App[int]):
         for number, code in ENDED_BY.items():
             loop.add_signal_handler(number, partial(self.exit, code, code))
         self._live.start()
+        if self._problem:
+            self.call_later(self._tell, self._problem, Tone.BAD)
         self.set_interval(STALLED_S / 2, self._notice_stall)
 
     def _deliver(self, snapshot: Snapshot) -> None:

@@ -35,9 +35,13 @@ def run_console(home: Home, *, read_only: bool = False, ascii_only: bool = False
     from console.app import Console
     from console.tty_guard import guard_terminal
     from state.clock import SystemClock
-    from state.config import load
+    from state.config import ConfigError, Settings, load
 
-    settings = load(home, {})
+    problem = ""
+    try:
+        settings = load(home)
+    except ConfigError as error:
+        settings, problem = Settings(), str(error)  # a wrong setting must not take the kill key away
     encoding = (sys.__stderr__.encoding if sys.__stderr__ else None) or ""
     guard_terminal()
     app = Console(
@@ -47,6 +51,7 @@ def run_console(home: Home, *, read_only: bool = False, ascii_only: bool = False
         ascii_only=ascii_only or "utf" not in encoding.lower(),
         droplet=settings.droplet,
         theme=settings.console.theme,
+        problem=problem,
     )
     app.run(mouse=mouse)
     return app.return_code or 0

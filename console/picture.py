@@ -8,19 +8,23 @@ import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from console.app import Console
 from console.snapshot import EngineState, Happening, Leave, Shown, Snapshot, Trends
 from state.clock import SimulatedClock
 from state.document import Outcome
-from state.home import Home
+from state.home import Document, Home
 from state.kill_journal import KillState
+from state.models import DocumentModel
 from state.models.exchange import ExchangeView, RestingOrder
 from state.models.gate import GateLine, GateReport
 from state.models.heartbeat import Feed, Heartbeat, Progress
 from state.models.permit import Armed, Permit
 from state.models.shadow import ShadowBook, ShadowPosition
 from state.models.supervisor import SupervisorState
+
+M = TypeVar("M", bound=DocumentModel)
 
 NOON = datetime(2026, 11, 24, 19, 31, 7, tzinfo=UTC)
 HELD = (
@@ -51,7 +55,7 @@ def healthy(at: datetime = NOON) -> Snapshot:
         supervisor=_fresh(Home.supervisor, _supervisor(at), 2.0),
         permit=_fresh(Home.permit, Permit(life_s=15.0, mode="simulated"), 2.4),
         armed=_fresh(Home.armed, Armed(arming_id="a", by="mara on pts/2"), 8040.0),
-        others=(_fresh(Home.market_clock, None, 0.0),),
+        others=(_fresh(Home.market_clock, DocumentModel(), 0.0),),
         kill=KillState(False, ""),
         leave=Leave(True, "", 2.4, 15.0),
         happenings=_happenings(at),
@@ -59,14 +63,15 @@ def healthy(at: datetime = NOON) -> Snapshot:
     )
 
 
-def _fresh(entry, value, age_s):  # type: ignore[no-untyped-def]
+def _fresh(entry: Document, value: M, age_s: float) -> Shown[M]:
     return Shown(entry, Outcome.OK, value, "", 800, age_s)
 
 
 def _heartbeat(at: datetime) -> Heartbeat:
     return Heartbeat(
         written_at=at, pid=4121, start_id="4121-9", started_at=at - timedelta(hours=2, minutes=14), source="simulated",
-        engine_status="ok", cycle=8041, cycle_ms=1.2, cycle_p99_ms=4.0, progress=Progress(messages=2_400_000, decisions=120_600),
+        engine_status="ok", cycle=8041, cycle_ms=1.2, cycle_p99_ms=4.0,
+        progress=Progress(messages=2_400_000, decisions=120_600),
         feed=Feed(connected=True, messages_per_s=312, books=60, books_fresh=60, oldest_book_s=2.0),
         clock_offset_ms=(-12.0, 40.0), exchange_trading=True, market_open=60, orders_resting=6,
     )  # fmt: skip
@@ -94,7 +99,15 @@ def _book(at: datetime) -> ShadowBook:
 
 
 def _position(
-    at: datetime, ticker: str, family: str, side: str, held: int, average: str, mark: str | None, fair: str, minutes: int
+    at: datetime,
+    ticker: str,
+    family: str,
+    side: str,
+    held: int,
+    average: str,
+    mark: str | None,
+    fair: str,
+    minutes: int,
 ) -> ShadowPosition:
     marked = None if mark is None else Decimal(mark)
     return ShadowPosition(
@@ -110,8 +123,8 @@ def _position(
 def _exchange(at: datetime) -> ExchangeView:
     resting = tuple(
         RestingOrder(
-            order_id=f"{index:08x}-5d1c", client_order_id=f"fd-{index}", ticker=row[0], side="YES" if index % 2 else "NO",
-            price=Decimal(row[4]), remaining=Decimal(1),
+            order_id=f"{index:08x}-5d1c", client_order_id=f"fd-{index}", ticker=row[0],
+            side="YES" if index % 2 else "NO", price=Decimal(row[4]), remaining=Decimal(1),
         )
         for index, row in enumerate(HELD[:6], 0x3FA1)
     )  # fmt: skip
@@ -123,15 +136,30 @@ def _exchange(at: datetime) -> ExchangeView:
 
 def _supervisor(at: datetime) -> SupervisorState:
     return SupervisorState(
-        written_at=at, pid=4100, start_id="4100-8", started_at=at - timedelta(hours=3), engine="running", engine_pid=4121
+        written_at=at,
+        pid=4100,
+        start_id="4100-8",
+        started_at=at - timedelta(hours=3),
+        engine="running",
+        engine_pid=4121,
     )
 
 
 def _happenings(at: datetime) -> tuple[Happening, ...]:
     told = (
         (9, "SHADOW_FILL", "info", "KXHIGHNY-26NOV25-B52.5: bought 10 YES at 0.310, queue ahead 0 of 120"),
-        (26, "BOOKS_STALE", "warning", "KXJOBLESSCLAIMS-26NOV26-215000 stale for 14 s: gap at seq 8812, snapshot asked"),
-        (118, "DOCUMENT_HEALED", "warning", "state/gate.json was torn (812 bytes) → gate.json.corrupted.20261124T192909123.json"),
+        (
+            26,
+            "BOOKS_STALE",
+            "warning",
+            "KXJOBLESSCLAIMS-26NOV26-215000 stale for 14 s: gap at seq 8812, snapshot asked",
+        ),
+        (
+            118,
+            "DOCUMENT_HEALED",
+            "warning",
+            "state/gate.json was torn (812 bytes) → gate.json.corrupted.20261124T192909123.json",
+        ),
         (260, "SHADOW_FILL", "info", "KXAAAGASW-26NOV30-3.10: bought 12 YES at 0.600, queue ahead 0 of 40"),
         (2100, "GATE_OPEN", "info", "every gate is open"),
         (2103, "KILL_STARTED", "info", "by mara on pts/2 from 10.8.0.4"),
@@ -144,7 +172,9 @@ def _trends() -> Trends:
     cycle = (1.1, 1.2, 1.1, 1.4, 1.2, 1.1, 2.9, 1.2, 1.3, 1.1, 1.2, 1.6, 1.1, 1.2, 1.1, 1.3, 1.2, 1.2, 1.1, 1.2)
     fed = (280.0, 310.0, 305.0, 240.0, 260.0, 330.0, 350.0, 341.0, 312.0, 300.0, 296.0, 312.0)
     marks = {
-        f"{row[0]} {row[2]}": tuple(float(row[4]) + 0.01 * ((step * (index + 3)) % 7 - 3) * step / 12 for step in range(12))
+        f"{row[0]} {row[2]}": tuple(
+            float(row[4]) + 0.01 * ((step * (index + 3)) % 7 - 3) * step / 12 for step in range(12)
+        )
         for index, row in enumerate(HELD)
     }
     return Trends(cycle, fed, marks)

@@ -1,4 +1,4 @@
-"""The reader: looks at every document of a home and builds a Snapshot. It and `live.py` read files, nobody else does."""
+"""The reader: looks at every document of a home and builds a Snapshot. It and `live.py` read files."""
 
 from __future__ import annotations
 

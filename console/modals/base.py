@@ -17,6 +17,7 @@ class Dialog(Screen[None]):
 
     BINDINGS = [Binding("escape", "dismiss_dialog", "close", show=False)]
     AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]
 
     def show(self, snapshot: Snapshot) -> None:
         """Hand the snapshot to the panes."""

@@ -160,7 +160,8 @@ def facts(snapshot: Snapshot, kill_id: str | None, killed: bool, width: int, gly
     if killed:
         title = f" {glyphs.killed} CLEAR THE KILL SWITCH     act 1 of 2: removes the sentinel, starts nothing"
         since = instant(kill.since)
-        told = f"kill {kill_id or 'unreadable'} by {kill.by or '?'} at {clock_time(since)} ET: {kill.why or 'no reason given'}"
+        by = f"by {kill.by or 'unknown'} at {clock_time(since)} ET"
+        told = f"kill {kill_id or 'unreadable'} {by}: {kill.why or 'no reason given'}"
         rungs = ", ".join(rung.name for rung in kill.rungs) or "none"
         evidence = f"rungs reached: {rungs}. Still resting: {left_to_cancel(kill)}"
         after = "paper trading goes on; no real order leaves until a person starts (act 2)"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from console.lines import Line, Span, Tone, line, retone, spread, wrap
+from console.lines import Line, Span, Tone, line, spread, wrap
 from console.present.ages import age
 from console.present.glyphs import Glyphs
 from console.snapshot import Shown
@@ -52,11 +53,12 @@ def trouble(shown: Shown[Any], width: int, glyphs: Glyphs) -> list[Line]:
         case Outcome.OK:
             return []
         case Outcome.STALE:
-            why = f"{path} is written by {writer}, which is silent"
+            fresh = f" within {shown.entry.stale_after:g} s" if shown.entry.stale_after else ""
+            why = f"{writer} is silent: it should write {path}{fresh}"
         case Outcome.MISSING:
-            why = f"waiting for {path}, which {writer} writes (flightdeck up starts it){kept}"
+            why = f"waiting for {path} from {writer} (started by: flightdeck up){kept}"
         case _:
-            why = f"{path}: {shown.reason}; {writer} puts it right when it next writes{kept}"
+            why = f"{path}: {shown.reason}; {writer} mends it when it next writes{kept}"
     return [(Span("   "), *row) for row in wrap(why, width - 4, mark(shown.outcome, glyphs).tone)][:3]
 
 
@@ -68,5 +70,6 @@ def faded(rows: list[Line], shown: Shown[Any]) -> list[Line]:
 
 
 def struck(row: Line) -> Line:
-    """A line in the tone of the past; its indentation stays bare."""
-    return tuple(span if not span.text.strip() else Span(span.text, Tone.FADED) for span in retone(row, Tone.PLAIN))
+    """A line in the tone of the past; blanks stay bare."""
+    parts = (part for span in row for part in re.split(r"( {2,})", span.text) if part)
+    return tuple(Span(part, Tone.PLAIN if part.isspace() else Tone.FADED) for part in parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from console.lines import Line, Span, Tone, line, middle
 from console.present.ages import age, clock_time, count, price, signed
@@ -54,7 +55,7 @@ COLUMNS = (
     Column("realised", 9, True, 140, lambda p, s, g: signed(p.realised_usd)),
     Column("fees", 7, True, 140, lambda p, s, g: Span(f"{p.fees_usd:.2f}")),
     Column("fair", 6, True, 100, lambda p, s, g: price(p.fair)),
-    Column("edge ¢", 6, True, 100, lambda p, s, g: signed(p.edge_cents, 1)),
+    Column("edge", 6, True, 100, lambda p, s, g: signed(p.edge_cents, 1)),
     Column("age", 6, True, 0, _held),
     Column("trend", TREND, False, 100, _trend),
     Column("family", 8, False, 125, lambda p, s, g: Span(p.family, Tone.NOTE)),
@@ -102,12 +103,14 @@ def heading(snapshot: Snapshot, width: int, glyphs: Glyphs, hidden: int = 0, wan
 def _totals(book: ShadowBook, width: int) -> tuple[Span, ...]:
     label = Tone.LABEL
     parts = [Span(f"   {len(book.positions)} open", label), Span("   unrealised ", label), signed(book.unrealised_usd)]
+    marked = [position.unrealised_usd for position in book.positions if position.unrealised_usd is not None]
+    if book.unrealised_usd is None and marked and width >= 70:
+        some = sum(marked, Decimal(0))
+        parts += [Span(f" ({len(marked)} marked: {some:+,.2f})", Tone.NOTE)]
     if width >= 70:
         parts += [Span("   realised ", label), signed(book.realised_usd)]
     if width >= 100:
-        parts += [
-            Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills   {len(book.orders)} paper orders rest", label)
-        ]
+        parts += [Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills   {len(book.orders)} orders", label)]
     return tuple(parts)
 
 

@@ -45,11 +45,9 @@ def ladder(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     """Title, one row a rung, and what to do now."""
     kill = snapshot.kill
     began = instant(kill.since)
-    rows = [
-        spread(
-            line(Span(f" {glyphs.killed} KILL", Tone.TITLE)), line(Span(f"{left_to_cancel(kill)} ", Tone.TITLE)), width
-        )
-    ]
+    why = Span(f'   "{kill.why}"' if kill.why else "", Tone.LABEL)
+    left = line(Span(f"{left_to_cancel(kill)} ", Tone.TITLE))
+    rows = [spread(line(Span(f" {glyphs.killed} KILL", Tone.TITLE), why), left, width, glyphs.cut)]
     waiting = True
     for name in RUNGS:
         rung = kill.rung(name)

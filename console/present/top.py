@@ -17,38 +17,38 @@ def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     if snapshot.kill.engaged:
         return _killed(snapshot, width, glyphs)
     if width < TINY:
-        return spread(
-            line(" ", _verdict(snapshot, glyphs, 24)), _engine(snapshot, glyphs, short=True), width, glyphs.cut
-        )
+        left = line(" ", _verdict(snapshot, glyphs, 12, why=False))
+        return spread(left, _engine(snapshot, glyphs, short=True), width, glyphs.cut)
     wide = width >= WIDE
-    name = f"{snapshot.droplet} {glyphs.dot} " if wide else ""
-    source = (snapshot.source or "source unknown").upper()
-    brand = Span(
-        pad(f" {'flightdeck   ' if wide else ''}{name}{source}", 37 if wide else 12, mark=glyphs.cut), Tone.TITLE
-    )
-    verdict = _verdict(snapshot, glyphs, 22 if wide else 17)
-    fields = [
+    source = (snapshot.source or ("source unknown" if wide else "source ?")).upper()
+    name = f" {snapshot.droplet} {glyphs.dot} {source}" if wide else f" {source}"
+    gap = "  " if wide else " "
+    fields = line(
+        Span(pad(name, 23 if wide else 10, mark=glyphs.cut), Tone.TITLE),
+        gap,
+        _verdict(snapshot, glyphs, max(13, min(width - 91, 70)) if wide else 15, why=wide),
+        gap,
         *_engine(snapshot, glyphs, short=not wide),
-        Span("   " if wide else " "),
+        gap,
         *_permit(snapshot, glyphs, meter=wide),
-    ]
-    kill = Span(f"   kill {glyphs.down} off" if wide else f" kill {glyphs.down} off", Tone.LABEL)
-    return spread(
-        line(brand, "  " if wide else " ", verdict, "  " if wide else " ", *fields, kill), _clock(snapshot), width
+        gap,
+        Span(f"kill {glyphs.down} off" if wide else "kill off", Tone.LABEL),
     )
+    return spread(fields, _clock(snapshot), width, glyphs.cut)
 
 
 def _clock(snapshot: Snapshot) -> Line:
     return line(Span(f"{clock_time(snapshot.at)} ET ", Tone.TITLE))
 
 
-def _verdict(snapshot: Snapshot, glyphs: Glyphs, cells: int) -> Span:
+def _verdict(snapshot: Snapshot, glyphs: Glyphs, cells: int, *, why: bool) -> Span:
     verdict = snapshot.verdict
-    if verdict.trading is Trading.MAY:
-        return Span(pad(f"{glyphs.good} MAY TRADE", cells), Tone.GOOD)
-    if verdict.trading is Trading.REDUCE:
-        return Span(pad(f"{glyphs.stale} REDUCE ONLY", cells), Tone.CAUTION)
-    return Span(pad(f"{glyphs.frozen} NO TRADE", cells), Tone.CAUTION)
+    word, tone = {
+        Trading.MAY: (f"{glyphs.good} MAY TRADE", Tone.GOOD),
+        Trading.REDUCE: (f"{glyphs.stale} REDUCE ONLY", Tone.CAUTION),
+    }.get(verdict.trading, (f"{glyphs.frozen} NO TRADE", Tone.CAUTION))
+    reason = f": {verdict.reason}" if why and verdict.reason else ""
+    return Span(pad(f"{word}{reason}", cells, mark=glyphs.cut), tone)
 
 
 def _engine(snapshot: Snapshot, glyphs: Glyphs, *, short: bool) -> Line:
@@ -60,16 +60,20 @@ def _engine(snapshot: Snapshot, glyphs: Glyphs, *, short: bool) -> Line:
         EngineState.DOWN: (glyphs.down, Tone.BAD),
     }[state]
     word = "ok" if state is EngineState.OK else str(state).upper()
-    old = age(snapshot.heartbeat.age_s) if state is not EngineState.DOWN else ""
-    return line(Span("engine ", Tone.LABEL), Span(pad(f"{symbol} {word} {old}".rstrip(), 9 if short else 15), tone))
+    aged = state in (EngineState.OK, EngineState.STALE) or (state is EngineState.DEGRADED and not short)
+    old = age(snapshot.heartbeat.age_s) if aged and snapshot.heartbeat.value is not None else ""
+    told = pad(f"{symbol} {word} {old}".rstrip(), 11 if short else 14, mark=glyphs.cut)
+    return line(Span("engine ", Tone.LABEL), Span(told, tone))
 
 
 def _permit(snapshot: Snapshot, glyphs: Glyphs, *, meter: bool) -> Line:
     leave = snapshot.leave
+    cells = 8 if meter else 5
     if not leave.valid or leave.age_s is None or not leave.life_s:
-        return line(Span("permit ", Tone.LABEL), Span(pad(f"{glyphs.down} none", 10 if meter else 6), Tone.CAUTION))
-    bar = f"{glyphs.meter(1 - leave.age_s / leave.life_s)} " if meter else f"{glyphs.good} "
-    return line(Span("permit ", Tone.LABEL), Span(pad(f"{bar}{age(leave.age_s)}", 10 if meter else 6), Tone.GOOD))
+        none = f"{glyphs.down} none" if meter else "none"
+        return line(Span("permit ", Tone.LABEL), Span(pad(none, cells), Tone.CAUTION))
+    bar = f"{glyphs.meter(1 - leave.age_s / leave.life_s)} " if meter else ""
+    return line(Span("permit ", Tone.LABEL), Span(pad(f"{bar}{age(leave.age_s)}", cells), Tone.GOOD))
 
 
 def _killed(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -21,6 +22,7 @@ class ConsoleScreen(Screen[None]):
     """A screen that draws Snapshots it is given. It reads no file, no clock and no app."""
 
     AUTO_FOCUS = ""
+    BINDINGS = [Binding("tab", "app.turn", show=False)]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-tall")]
 

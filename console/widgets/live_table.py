@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.binding import Binding
 
-from console.lines import Line, Span, Tone, fit, line, retone, table_row
+from console.lines import Line, Span, Tone, fit, table_row
 from console.present.positions import Column, Row
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
@@ -48,17 +48,16 @@ class LiveTable(Pane, can_focus=True):
         self._room = max(1, height - len(heading) - 1)
         self._scroll()
         body = rows[self._first : self._first + self._room]
-        table = [self._row(row, widths, right, width) for row in body]
+        table = [self._row(row, widths, right) for row in body]
         hidden = len(rows) - len(body)
         title = heading[0] if not hidden else self._with_place(heading[0], len(body), len(rows), width)
-        return [title, *heading[1:], line("   ", *table_row(names, widths, right)), *table]
+        return [title, *heading[1:], (Span("   "), *table_row(names, widths, right)), *table]
 
-    def _row(self, row: Row, widths: Sequence[int], right: Sequence[bool], width: int) -> Line:
+    def _row(self, row: Row, widths: Sequence[int], right: Sequence[bool]) -> Line:
         cells = table_row(row.cells, widths, right, self.glyphs.cut)
         if row.key != self.cursor or not self.has_focus:
             return (Span("   "), *cells)
-        whole = fit((Span(f" {self.glyphs.here} "), *cells), width, self.glyphs.cut)
-        return retone(whole, Tone.CURSOR)
+        return (Span(f" {self.glyphs.here} ", Tone.KEY), Span(cells[0].text, Tone.TITLE), *cells[1:])
 
     def _with_place(self, title: Line, shown: int, total: int, width: int) -> Line:
         place = Span(f"   rows {self._first + 1}-{self._first + shown} of {total}", Tone.CAUTION)
