@@ -158,6 +158,12 @@ class Questions:
         raw = await self._http.get(f"/portfolio/order_groups/{order_group_id}", urgent=urgent, attempts=attempts)
         return OrderGroup.parse(order_group_id, raw)
 
+    async def order_group_ids(self, *, urgent: bool = False, attempts: int = READ_ATTEMPTS) -> list[str]:
+        """The ids of every order group of the account."""
+        raw = await self._http.get("/portfolio/order_groups", urgent=urgent, attempts=attempts)
+        fields = Fields(raw, "order groups")
+        return [each.text("id") for each in fields.optional("order_groups", fields.objects) or ()]
+
     # --- pages
 
     async def _collect(

@@ -16,13 +16,14 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.instants import SECOND, Instant, to_instant
 from engine.venues.simulated.refusals import not_found, refuse
 from engine.venues.simulated.rest import catalogue, orders, portfolio
 from engine.venues.simulated.rest.frame import House, render
 from engine.venues.simulated.stream import PATH, Stream
-from state.clock import MarketClock
+from state.clock import MarketClock, SystemClock
 
 HEARTBEAT = b"heartbeat"
 PING_EVERY_S = 10.0
@@ -107,7 +108,7 @@ def application(house: House, stream: Stream) -> Starlette:
 def serve(app: Starlette, pace: Pace, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT."""
     config = uvicorn.Config(
-        app,
+        Dated(app, SystemClock()),
         http="h11",
         ws=HeartbeatProtocol,
         ws_ping_interval=PING_EVERY_S,
@@ -117,6 +118,7 @@ def serve(app: Starlette, pace: Pace, listener: socket.socket, ready: Callable[[
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )

@@ -1,0 +1,66 @@
+"""Our account at the exchange, listed again and again into `state/exchange.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.market.money import ONE_DOLLAR
+from engine.market.view import contracts, dollars
+from engine.venues.kalshi.portfolio import Order, OrderStatus, Position
+from engine.venues.kalshi.rest import KalshiRest
+from engine.venues.kalshi.wire import BookSide
+from state.clock import Clock
+from state.document import DocumentWriter
+from state.models.exchange import ExchangeView, HeldPosition, RestingOrder
+
+
+@dataclass(slots=True)
+class Account:
+    """The last listing that was answered stays in `view`; one that was not puts its reason beside it."""
+
+    rest: KalshiRest
+    clock: Clock
+    document: DocumentWriter[ExchangeView]
+    by: Literal["engine", "supervisor"]
+    view: ExchangeView = field(default_factory=ExchangeView)
+    listings: int = 0
+
+    async def list_now(self) -> None:
+        """Ask for resting orders and positions, and write what was said. Raises what the client raises."""
+        asked = self.clock.now()
+        try:
+            orders = await self.rest.orders(status=OrderStatus.RESTING)
+            positions = await self.rest.positions()
+        except Exception as error:
+            self.view = self.view.model_copy(update={"error": f"{type(error).__name__}: {error}", "by": self.by})
+            self.document.write(self.view)
+            raise
+        self.listings += 1
+        self.view = ExchangeView(
+            source=self.rest.source,
+            by=self.by,
+            as_of=asked,
+            resting=tuple(map(_resting, orders)),
+            positions=tuple(map(_held, positions)),
+        )
+        self.document.write(self.view)
+
+
+def _resting(order: Order) -> RestingOrder:
+    bid = order.side is BookSide.BID
+    return RestingOrder(
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        ticker=order.ticker,
+        side="YES" if bid else "NO",
+        price=dollars(order.price if bid else ONE_DOLLAR - order.price),
+        remaining=contracts(order.remaining),
+        order_group_id=order.order_group_id,
+    )
+
+
+def _held(position: Position) -> HeldPosition:
+    return HeldPosition(
+        ticker=position.ticker, count=contracts(position.count), exposure_usd=dollars(position.exposure) / 100
+    )

@@ -1,0 +1,57 @@
+"""`flightdeck cancel`: cancel what rests and verify it, with engine and supervisor dead or alive."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from engine.connection import open_rest
+from engine.stopping import RungTeller, stop_at_exchange
+from engine.venues.kalshi.cancel import Progress
+from engine.venues.kalshi.errors import VenueError
+from state import sentinel
+from state.clock import Clock, SystemClock
+from state.config import ConfigError, Settings, load
+from state.home import Home, HomeError
+from state.kill import who
+
+DEADLINE_S = 30.0
+
+
+def main(argv: list[str]) -> int:
+    """Cancel all and verify. 0 when two listings show none, 1 when some are left, 69 when the exchange is dead."""
+    parser = argparse.ArgumentParser(prog="flightdeck cancel", description="Cancel what rests and verify it.")
+    parser.add_argument("--home", help="the home to act on")
+    parser.add_argument("--timeout", type=float, default=DEADLINE_S, help="seconds to try (default %(default)s)")
+    options = parser.parse_args(argv)
+    clock = SystemClock()
+    try:
+        home = Home.locate(options.home)
+        return asyncio.run(_cancel(home, load(home), clock, options.timeout))
+    except (HomeError, ConfigError) as error:
+        print(f"flightdeck cancel: {error}", file=sys.stderr)
+        return os.EX_CONFIG
+    except VenueError as error:
+        print(f"flightdeck cancel: {error}", file=sys.stderr)
+        return os.EX_UNAVAILABLE
+    except OSError as error:
+        print(f"flightdeck cancel: {error}", file=sys.stderr)
+        return os.EX_IOERR
+
+
+async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: float) -> int:
+    kill_id = sentinel.look(home).kill_id
+    by = who()
+
+    def told(progress: Progress) -> None:
+        left = "left unknown" if progress.left is None else f"{progress.left} left"
+        print(f"{progress.rung or '':<14} {left:<14} {progress.problem or ''}".rstrip(), flush=True)
+
+    async with open_rest(settings, clock) as rest:
+        teller = RungTeller(home, clock, kill_id, by, told)
+        verified = await stop_at_exchange(rest, teller, deadline_s=deadline_s)
+    if not verified:
+        print(f"flightdeck cancel: not verified within {deadline_s:.0f} s", file=sys.stderr)
+    return os.EX_OK if verified else 1

@@ -1,0 +1,85 @@
+"""Which markets the desks may trade: the open events of every configured series, with their terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from engine.desks.ladders.families import FamilySettings
+from engine.market.fees import FeeSchedule
+from engine.market.strikes import Strike, UnsupportedStrike
+from engine.market.view import MarketInfo, MarketStatus
+from engine.venues.kalshi.models import Event, Market, Series
+from engine.venues.kalshi.rest import KalshiRest
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Markets by ticker, as the exchange last listed them."""
+
+    families: Mapping[str, FamilySettings]
+    markets: dict[str, MarketInfo] = field(default_factory=dict)
+    _series: dict[str, Series] = field(default_factory=dict)
+
+    async def refresh(self, rest: KalshiRest) -> None:
+        """Ask for the open events of every enabled family. Raises what the client raises; keeps what it had."""
+        for family in self.families.values():
+            for series in family.series if family.enabled else ():
+                if series not in self._series:
+                    self._series[series] = await rest.series(series)
+                events = await rest.events(series_ticker=series, status="open")
+                self._adopt(family.name, series, events)
+
+    def known(self) -> tuple[MarketInfo, ...]:
+        """Every market there is to judge."""
+        return tuple(self.markets.values())
+
+    def open_tickers(self) -> frozenset[str]:
+        """Markets that trade now, as far as the last listing tells."""
+        return frozenset(info.ticker for info in self.markets.values() if info.status is MarketStatus.ACTIVE)
+
+    async def missed_settlements(self, rest: KalshiRest, held: frozenset[str]) -> list[Market]:
+        """Markets that we hold, that no longer trade, and that have a result: nobody may have told us (a restart)."""
+        ended = sorted(held - self.open_tickers())
+        if not ended:
+            return []
+        return [market for market in await rest.markets(tickers=ended) if market.result]
+
+    def _adopt(self, family: str, series: str, events: Iterable[Event]) -> None:
+        listed = {
+            market.ticker: self._info(family, series, event, market) for event in events for market in event.markets
+        }
+        others = {ticker: info for ticker, info in self.markets.items() if info.series != series}
+        self.markets = others | listed
+
+    def _info(self, family: str, series: str, event: Event, market: Market) -> MarketInfo:
+        return MarketInfo(
+            ticker=market.ticker,
+            event=event.event_ticker,
+            series=series,
+            family=family,
+            strike=_strike(market),
+            grid=market.grid,
+            fees=_fees(self._series[series], event),
+            opens_at=market.open_time,
+            closes_at=market.close_time,
+            status=_status(market.status),
+        )
+
+
+def _strike(market: Market) -> Strike | None:
+    try:
+        return market.strike()
+    except UnsupportedStrike:
+        return None  # the desk names it as its reason not to quote
+
+
+def _fees(series: Series, event: Event) -> FeeSchedule:
+    return FeeSchedule(
+        event.fee_type_override or series.fee_type,
+        series.fee_multiplier if event.fee_multiplier_override is None else event.fee_multiplier_override,
+    )
+
+
+def _status(text: str) -> MarketStatus:
+    return MarketStatus(text) if text in set(MarketStatus) else MarketStatus.UNKNOWN

@@ -1,0 +1,186 @@
+"""The engine put together: feed, desks, paper, gate, real orders and kill response on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from engine.account import Account
+from engine.catalogue import Catalogue
+from engine.demo_pilot import DemoPilot
+from engine.evidence import ExchangeWatch, Growth, gate_inputs, interval_ms
+from engine.gate import GateInputs, Limits, judge
+from engine.kill_response import KillResponse
+from engine.levels import Level
+from engine.loop import CycleResult, Loop
+from engine.market.view import BookView
+from engine.market_data import MarketData, look_at
+from engine.polling import Poller
+from engine.reporting import Observed, Reporter
+from engine.shadow.trader import PaperTrader
+from engine.venues.kalshi.rest import KalshiRest
+from engine.wake import FolderWake
+from state.clock import LiveMarketClock, MarketClock
+from state.home import Home
+from state.models.gate import GateReport
+from state.models.heartbeat import Feed as FeedPart
+from state.models.heartbeat import Progress
+from state.permit import LeaveReader
+from state.sentinel import Look
+
+MICROS_PER_PRICE = 100
+STATUS_S = 2.0
+CATALOGUE_S = 30.0
+CLOCK_PROBES = 12
+"""Questions at spread phases of a second, so that the interval of the clock offset is narrow from the start."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """One run of the engine's process."""
+
+    home: Home
+    period: float
+    reconcile_every: int
+    limits: Limits
+    market_clock: MarketClock | LiveMarketClock
+    rest: KalshiRest
+    data: MarketData
+    catalogue: Catalogue
+    account: Account
+    paper: PaperTrader
+    pilot: DemoPilot | None
+    kill: KillResponse
+    leave: LeaveReader
+    exchange: ExchangeWatch
+    growth: Growth
+    reporter: Reporter
+    gate: GateReport = field(default_factory=GateReport)
+    decisions: int = 0
+    _pollers: dict[str, Poller] = field(default_factory=dict)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Cycle until `stop` is set."""
+        self.paper.recover()
+        self.kill.look()
+        self._add_pollers()
+        wake = FolderWake(self.home.state, self._woken)
+        wake.start()
+        work = [self.data.feed.run(), self._probe_clock(), *(poller.run() for poller in self._pollers.values())]
+        tasks = [asyncio.get_running_loop().create_task(part) for part in work]
+        steps = (("kill", self._look), ("paper", self._trade_paper), ("journals", self._sync_journals))
+        try:
+            await Loop(steps, self._report, self.period).run(stop)
+        finally:
+            wake.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.paper.close()
+            await self.rest.close()
+
+    def _add_pollers(self) -> None:
+        questions = [
+            Poller("exchange status", STATUS_S, self._ask_status),
+            Poller("listing", self.period * self.reconcile_every, self._list_account),
+            Poller("markets", CATALOGUE_S, self._refresh_catalogue),
+        ]
+        if self.pilot is not None:
+            questions.append(Poller("demo pilot", self.period, self._keep_orders))
+        self._pollers = {poller.name: poller for poller in questions}
+        self.data.on_account = self._pollers["listing"].wake
+        self.data.on_markets = self._pollers["markets"].wake
+        self.kill.on_done = self._pollers["listing"].wake
+
+    def _woken(self, _: frozenset[str]) -> None:
+        self.kill.look()
+
+    # What is asked again and again
+
+    async def _ask_status(self) -> None:
+        self.exchange.answered(await self.rest.exchange_status())
+
+    async def _list_account(self) -> None:
+        await self.account.list_now()
+        if self.pilot is not None:
+            await self.pilot.resolve()
+
+    async def _refresh_catalogue(self) -> None:
+        await self.catalogue.refresh(self.rest)
+        for market in await self.catalogue.missed_settlements(self.rest, self.paper.held()):
+            paid = market.settlement_value
+            self.paper.on_settled(market.ticker, market.result, None if paid is None else paid // MICROS_PER_PRICE)
+        self.data.follow(self.catalogue.open_tickers())
+
+    async def _probe_clock(self) -> None:
+        for _ in range(CLOCK_PROBES):
+            await asyncio.gather(self.rest.exchange_status(), return_exceptions=True)
+            await asyncio.sleep(1 / CLOCK_PROBES + 0.01)
+
+    async def _keep_orders(self) -> None:
+        leave, view = self.leave.look(), self.account.view
+        if self.pilot is None or not self.gate.open or not leave.granted or view.resting is None or view.error:
+            return
+        resting = [order.ticker for order in view.resting]
+        now, markets = self.market_clock.now(), self.catalogue.known()
+        if await self.pilot.keep_resting(leave.arming_id, resting, markets, self._books(), now):
+            self._pollers["listing"].wake()
+
+    # The cycle
+
+    async def _look(self) -> None:
+        """Judge the gates on what is known now; the verdict holds for this cycle."""
+        self.gate = judge(self._inputs(self.kill.look()))
+
+    def _inputs(self, look: Look) -> GateInputs:
+        counts = {"messages": self.data.messages, "listings": self.account.listings}
+        return gate_inputs(
+            kill=look,
+            leave=self.leave.look(),
+            exchange=self.exchange,
+            books=look_at(self.data.books.values(), self.limits.books_fresh_s),
+            offset=self.rest.clock_offset,
+            ages=self.growth.ages(counts),
+            limits=self.limits,
+        )
+
+    async def _trade_paper(self) -> None:
+        outcome = self.paper.cycle(self._books(), self.catalogue.known(), Level[self.gate.paper_level])
+        self.decisions += outcome.decisions
+
+    async def _sync_journals(self) -> None:
+        await asyncio.to_thread(self.paper.sync)
+
+    async def _report(self, result: CycleResult) -> None:
+        await self.reporter.report(result, self._observed(), self.paper.document())
+
+    def _books(self) -> dict[str, BookView]:
+        return dict(self.data.books)
+
+    def _observed(self) -> Observed:
+        books = look_at(self.data.books.values(), self.limits.books_fresh_s)
+        view = self.account.view
+        return Observed(
+            gate=self.gate,
+            progress=Progress(
+                messages=self.data.messages,
+                decisions=self.decisions,
+                listings=self.account.listings,
+                orders=0 if self.pilot is None else self.pilot.sent,
+            ),
+            feed=FeedPart(
+                connected=self.data.feed.connected,
+                messages_per_s=self.data.rate(),
+                gaps=self.data.feed.counters.gaps,
+                reconnects=self.data.feed.counters.reconnects,
+                books=books.total,
+                books_fresh=books.fresh,
+                oldest_book_s=books.oldest_s,
+            ),
+            clock_offset_ms=interval_ms(self.rest.clock_offset),
+            exchange_trading=self.exchange.trading,
+            market_open=len(self.catalogue.open_tickers()) if self._pollers["markets"].answered else None,
+            orders_resting=None if view.resting is None or view.error else len(view.resting),
+            orders_unknown=0 if self.pilot is None else len(self.pilot.unresolved),
+            errors=tuple(poller.error for poller in self._pollers.values() if poller.error),
+        )
