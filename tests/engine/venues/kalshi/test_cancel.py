@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from engine.venues.kalshi.cancel import Progress, cancel_and_verify
+from engine.venues.kalshi.errors import Ambiguous, Rejected, Unavailable
+from engine.venues.kalshi.portfolio import Order, OrderGroup, OrderStatus, QueuePosition
+from engine.venues.kalshi.wire import BookSide
+
+
+def order(number: int) -> Order:
+    return Order(f"o-{number}", f"c-{number}", "T", BookSide.BID, OrderStatus.RESTING, 4_700, 100, 0, 100, 0, 0,
+                 None, None, None, "g-1")  # fmt: skip
+
+
+class Exchange:
+    """What rests, and what goes wrong: `faults` are raised in order, by the name of the call."""
+
+    def __init__(self, resting: int = 3, **faults: list[Exception | None]) -> None:
+        self.resting = [order(number) for number in range(resting)]
+        self.faults = faults
+        self.calls: list[str] = []
+        self.ignores_cancel = 0
+        self.hidden: list[Order] = []
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        fault = self.faults.get(name, [])
+        if fault and (exc := fault.pop(0)) is not None:
+            raise exc
+
+    async def trigger_order_group(self, order_group_id: str) -> None:
+        self._call("trigger")
+
+    async def cancel_all(self) -> None:
+        self._call("cancel_all")
+        if self.ignores_cancel:
+            self.ignores_cancel -= 1
+        else:
+            self.resting.clear()
+
+    async def cancel_batched(self, orders: Sequence[tuple[str, str]], *, urgent: bool = True) -> list[Any]:
+        self._call("cancel_batched")
+        return []
+
+    async def orders(self, *, status=None, urgent=False, attempts=3) -> list[Order]:
+        self._call("orders")
+        assert status is OrderStatus.RESTING and urgent and attempts == 1
+        return list(self.resting)
+
+    async def queue_positions(self, tickers, *, urgent=False, attempts=3) -> list[QueuePosition]:
+        self._call("queue_positions")
+        return [QueuePosition(each.order_id, each.ticker, 0) for each in self.resting + self.hidden]
+
+    async def total_resting_order_value(self, *, urgent=False, attempts=3) -> int:
+        self._call("total")
+        return 470_000 * len(self.resting + self.hidden)
+
+    async def order_group(self, order_group_id, *, urgent=False, attempts=3) -> OrderGroup:
+        self._call("order_group")
+        return OrderGroup(order_group_id, True, None, tuple(each.order_id for each in self.resting + self.hidden))
+
+
+class Run:
+    """One run against an exchange, with what it told and how long it paused."""
+
+    def __init__(self) -> None:
+        self.told: list[Progress] = []
+        self.pauses: list[float] = []
+
+    async def __call__(self, exchange: Exchange, tickers: Sequence[str] = ("T",), **more: Any) -> Progress:
+        return await cancel_and_verify(exchange, ["g-1"], self.told.append, tickers=tickers, sleep=self.pause, **more)
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    @property
+    def rungs(self) -> list[str]:
+        return [told.rung for told in self.told if told.rung]
+
+
+@pytest.fixture
+def run() -> Run:
+    return Run()
+
+
+async def test_it_triggers_cancels_and_asks_two_endpoints_in_this_order(run: Run) -> None:
+    exchange = Exchange()
+    assert await run(exchange) == Progress("verified_2", 0, None)
+    assert exchange.calls == ["trigger", "cancel_all", "orders", "queue_positions"]
+    assert run.rungs == ["cancel_sent", "verified_1", "verified_2"]
+    assert run.told[0].left is None
+
+
+async def test_where_no_market_is_known_the_total_value_is_the_second_listing(run: Run) -> None:
+    exchange = Exchange(resting=0)
+    await run(exchange, tickers=())
+    assert exchange.calls[-2:] == ["orders", "total"]
+
+
+async def test_an_account_without_a_total_is_verified_by_its_order_groups(run: Run) -> None:
+    exchange = Exchange(resting=0, total=[Rejected(403, "", "not for you")])
+    assert (await run(exchange, tickers=())).rung == "verified_2"
+    assert exchange.calls[-1] == "order_group"
+
+
+async def test_a_cancel_that_was_acknowledged_but_not_done_is_repeated_and_what_rests_is_counted(run: Run) -> None:
+    exchange = Exchange()
+    exchange.ignores_cancel = 2
+    assert (await run(exchange, tickers=())).rung == "verified_2"
+    assert [told.left for told in run.told] == [None, 3, 3, 0, 0]
+    assert exchange.calls.count("cancel_batched") == 2
+    assert exchange.calls.count("trigger") == 1
+    assert exchange.calls[-1] == "queue_positions", "the markets were learnt from the listing"
+    assert run.pauses == [0.02, 0.04]
+
+
+@pytest.mark.parametrize("call", ["orders", "queue_positions"])
+async def test_a_listing_that_cannot_be_read_is_unknown_and_never_zero(run: Run, call: str) -> None:
+    exchange = Exchange(**{call: [Unavailable("HTTP 500")] * 2})
+    assert (await run(exchange)).rung == "verified_2"
+    unread = [told for told in run.told if told.problem]
+    assert len(unread) == 2
+    assert all(told.left is None and "HTTP 500" in told.problem for told in unread)
+    assert "verified_2" not in run.rungs[:-1]
+
+
+async def test_two_listings_that_disagree_verify_nothing(run: Run) -> None:
+    exchange = Exchange(resting=0)
+    exchange.hidden = [order(9)]
+    calls = iter([None, exchange.hidden.clear])
+
+    async def pause(_: float) -> None:
+        if act := next(calls):
+            act()
+
+    last = await cancel_and_verify(exchange, [], run.told.append, tickers=["T"], sleep=pause)
+    assert last.rung == "verified_2"
+    assert [told.problem for told in run.told if told.problem] == [
+        "the listings disagree: no order rests, but 1 stand in queues"
+    ] * 2
+
+
+async def test_the_rung_cancel_sent_stands_only_once_the_exchange_acknowledged(run: Run) -> None:
+    exchange = Exchange(cancel_all=[Ambiguous("ReadTimeout"), Rejected(429, "", "too many requests"), None])
+    await run(exchange)
+    sent = next(at for at, told in enumerate(run.told) if told.rung == "cancel_sent")
+    assert [told.problem is not None for told in run.told[:sent]].count(True) == 2
+    assert exchange.calls.count("cancel_all") == 3
+
+
+async def test_a_trigger_that_fails_is_repeated_and_one_that_hangs_holds_nothing_up(run: Run) -> None:
+    failing = Exchange(resting=0, trigger=[Unavailable("x")], orders=[Unavailable("x")])
+    await run(failing)
+    assert failing.calls.count("trigger") == 2
+
+    class Hanging(Exchange):
+        async def trigger_order_group(self, order_group_id: str) -> None:
+            self._call("trigger")
+            await asyncio.Event().wait()
+
+    hanging = Hanging()
+    assert (await run(hanging)).rung == "verified_2"
+    assert hanging.calls == ["trigger", "cancel_all", "orders", "queue_positions"]
+
+
+async def test_it_goes_on_until_its_deadline_and_then_says_what_it_last_saw(run: Run) -> None:
+    exchange = Exchange()
+    exchange.ignores_cancel = 10**9
+    last = await run(exchange, deadline=0.2)
+    assert (last.rung, last.left) == (None, 3)
+    assert max(run.pauses) == 1.0
+
+
+async def test_an_exchange_that_never_answers_is_left_at_the_deadline(run: Run) -> None:
+    class Silent(Exchange):
+        async def cancel_all(self) -> None:
+            await asyncio.Event().wait()
+
+    assert await run(Silent(), deadline=0.05) == Progress(None, None, None)
