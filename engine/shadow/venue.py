@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from engine.market.fees import FeeAccumulator, FeeSchedule
 from engine.market.money import Count, Micros, Price
-from engine.market.view import BookView, Print, is_crossed, offered_to, on_scale, other, size_at
+from engine.market.view import BookView, Print, freeze, is_crossed, offered_to, on_scale, other, size_at
 from engine.shadow.queue import QueuePosition
 from state.models import Side
 
@@ -147,7 +147,10 @@ class PaperVenue:
         A stale book, or one caught between two messages, says nothing.
         """
         mine = self.of(book.ticker)
-        if not mine or book.stale or is_crossed(book):
+        if not mine or book.stale:
+            return []
+        book = freeze(book)  # a live book sorts its levels each time it is asked
+        if is_crossed(book):
             return []
         fills = []
         for order in mine:

@@ -178,8 +178,8 @@ def test_a_tick_behind_it_waits_a_few_cycles_before_it_follows() -> None:
     for lagging in range(PATIENCE):
         decision = review(resting(4600, ahead=300, lagging=lagging), proposal(4700), TERMS, BOOK, Holding())
         assert decision == Keep(lagging + 1)
-    lagging = resting(4600, ahead=300, lagging=PATIENCE)
-    assert review(lagging, proposal(4700), TERMS, BOOK, Holding()) is Withdraw.PRICE_MOVED
+    tired = resting(4600, ahead=300, lagging=PATIENCE)
+    assert review(tired, proposal(4700), TERMS, BOOK, Holding()) is Withdraw.PRICE_MOVED
 
 
 def test_first_in_line_at_the_best_price_it_never_outbids_itself() -> None:

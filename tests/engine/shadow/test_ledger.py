@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.market.view import contracts, dollars
-from engine.shadow.book import fold
+from engine.shadow.book import Book, fold
 from engine.shadow.ledger import Ledger
 from engine.shadow.lines import usd
 from state.clock import SimulatedClock
 from state.events import EventType
 from state.home import Home
 from state.journal import JournalWriter
-from state.models import Side
-from state.models.trades import ShadowTrade
+from state.models import JournalLine, Side
+from state.models.trades import MasterTrade, ShadowTrade
 
 NOW = datetime(2026, 11, 17, 19, tzinfo=UTC)
 
@@ -73,9 +73,18 @@ def trade_ids(home: Home) -> list[str]:
 
 def test_a_fill_is_on_file_before_it_is_in_the_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger, order = opened(home_in(tmp_path)), []
-    append, apply = JournalWriter.append, ledger.book.apply
-    monkeypatch.setattr(JournalWriter, "append", lambda *a, **k: (order.append("file"), append(*a, **k))[1])
-    monkeypatch.setattr("engine.shadow.book.Book.apply", lambda *a: (order.append("book"), apply(a[1]))[1])
+    append, apply = JournalWriter.append, Book.apply
+
+    def to_file(writer: JournalWriter, line: JournalLine, *, sync: bool = True) -> None:
+        order.append("file")
+        append(writer, line, sync=sync)
+
+    def to_book(book: Book, line: ShadowTrade) -> MasterTrade | None:
+        order.append("book")
+        return apply(book, line)
+
+    monkeypatch.setattr(JournalWriter, "append", to_file)
+    monkeypatch.setattr(Book, "apply", to_book)
     ledger.record(LINES[0])
     assert order == ["file", "book"]
 

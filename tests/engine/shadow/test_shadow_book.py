@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -20,11 +21,17 @@ TICKER = "KXCPI-26NOV-T0.3"
 
 
 def fill(
-    number: int, side: Side, price: int, count: int, fee: int = 0, ticker: str = TICKER, event: str = "fill"
+    number: int,
+    side: Side,
+    price: int,
+    count: int,
+    fee: int = 0,
+    ticker: str = TICKER,
+    event: Literal["fill", "settlement"] = "fill",
 ) -> ShadowTrade:
     return ShadowTrade(
         at=NOW + timedelta(seconds=number),
-        event=event,  # type: ignore[arg-type]
+        event=event,
         fill_id=f"p-{number}.1",
         order_id=f"p-{number}",
         ticker=ticker,
