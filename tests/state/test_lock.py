@@ -76,7 +76,7 @@ def test_a_second_instance_is_refused_and_told_who_holds_it(home: Home, clock: S
     assert refused.value.holder.start_id == start_id(process.pid)
     assert str(refused.value).startswith(f"engine is already running here: pid {process.pid} on ")
     assert holder(home, "engine") == refused.value.holder
-    assert live_homes("engine") == [home.root]
+    assert home.root in live_homes("engine")
 
 
 def test_a_killed_holder_leaves_the_lock_free(home: Home, clock: SimulatedClock, start: Start) -> None:
@@ -84,7 +84,7 @@ def test_a_killed_holder_leaves_the_lock_free(home: Home, clock: SimulatedClock,
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert holder(home, "engine") is None
-    assert live_homes("engine") == []
+    assert home.root not in live_homes("engine")
     with Lock(home, "engine", clock):
         assert json.loads((home.state / "engine.lock").read_text())["pid"] == os.getpid()
 
