@@ -1,6 +1,6 @@
 """README and docs/: links lead somewhere, and what they show is what the commands do.
 
-A ```console block is run in an empty home that the page has for itself: `$ ` starts a command, `# exit N` names its
+A ```console block is run in a home of the page's own where nothing runs: `$ ` starts a command, `# exit N` names its
 exit code unless it is 0, other lines must appear in what it prints, in this order, with `…` for anything.
 A ```sh block is not run, but its commands, flags and make targets must be there.
 """
@@ -107,7 +107,7 @@ def run(words: list[str], environ: dict[str, str]) -> subprocess.CompletedProces
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=named)
 def test_what_the_page_shows_is_what_the_commands_do(page: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    (tmp_path / "logs").mkdir()
+    (tmp_path / "state" / "supervisor.lock").touch()
     for block in blocks(page, "console"):
         for command, code, expected in steps(block):
             done = run(shlex.split(command)[1:], {"FLIGHTDECK_HOME": str(tmp_path)})

@@ -66,3 +66,10 @@ def test_every_text_ends_with_a_line_and_none_with_a_conflict(tree: dict[str, st
 def test_nothing_is_left_unfinished(tree: dict[str, str]) -> None:
     code = {name: text for name, text in tree.items() if name.endswith(".py")}
     assert matches(code, r"\b(TOD[O]|FIXM[E]|XX[X])\b") == []
+
+
+@pytest.mark.parametrize("script", [".ci/run", "requirements/lock.sh"])
+def test_every_script_can_be_run_and_stops_at_the_first_failure(script: str) -> None:
+    subprocess.run(["bash", "-n", script], cwd=ROOT, check=True)
+    assert os.access(ROOT / script, os.X_OK)
+    assert "set -euo pipefail" in (ROOT / script).read_text()
