@@ -45,6 +45,7 @@ picture: $(DEV) ## draw docs/console.svg, the picture in the README
 reference: $(DEV) ## write the generated pages of docs/ again: files, keys, schemas
 	@$(BIN)/flightdeck files --markdown > docs/files.md.new && mv docs/files.md.new docs/files.md
 	@$(BIN)/flightdeck schema --out docs/schemas
+	@$(BIN)/python -m console.keys --out docs/keys.md
 
 lock: ## resolve requirements/ again; needs uv on the PATH
 	@requirements/lock.sh
