@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.desks.ladders.families import FamilySettings
-from engine.market.fees import FeeSchedule
+from engine.market.fees import FeeSchedule, UnsupportedFees
 from engine.market.strikes import Strike, UnsupportedStrike
 from engine.market.view import MarketInfo, MarketStatus
 from engine.venues.kalshi.models import Event, Market, Series
@@ -38,12 +38,13 @@ class Catalogue:
         """Markets that trade now, as far as the last listing tells."""
         return frozenset(info.ticker for info in self.markets.values() if info.status is MarketStatus.ACTIVE)
 
-    async def missed_settlements(self, rest: KalshiRest, held: frozenset[str]) -> list[Market]:
-        """Markets that we hold, that no longer trade, and that have a result: nobody may have told us (a restart)."""
+    async def settled(self, rest: KalshiRest, held: frozenset[str]) -> list[Market]:
+        """Markets of `held` that are final. A result may still be disputed before that, and one pays only once."""
         ended = sorted(held - self.open_tickers())
         if not ended:
             return []
-        return [market for market in await rest.markets(tickers=ended) if market.result]
+        listed = await rest.markets(tickers=ended)
+        return [market for market in listed if _status(market.status) is MarketStatus.FINALIZED]
 
     def _adopt(self, family: str, series: str, events: Iterable[Event]) -> None:
         listed = {
@@ -74,11 +75,13 @@ def _strike(market: Market) -> Strike | None:
         return None  # the desk names it as its reason not to quote
 
 
-def _fees(series: Series, event: Event) -> FeeSchedule:
-    return FeeSchedule(
-        event.fee_type_override or series.fee_type,
-        series.fee_multiplier if event.fee_multiplier_override is None else event.fee_multiplier_override,
-    )
+def _fees(series: Series, event: Event) -> FeeSchedule | None:
+    fee_type = event.fee_type_override or series.fee_type
+    override = event.fee_multiplier_override
+    try:
+        return FeeSchedule(fee_type, series.fee_multiplier if override is None else override)
+    except UnsupportedFees:
+        return None  # the desk names it as its reason not to quote
 
 
 def _status(text: str) -> MarketStatus:

@@ -107,7 +107,7 @@ class Engine:
 
     async def _refresh_catalogue(self) -> None:
         await self.catalogue.refresh(self.rest)
-        for market in await self.catalogue.missed_settlements(self.rest, self.paper.held()):
+        for market in await self.catalogue.settled(self.rest, self.paper.held()):
             paid = market.settlement_value
             self.paper.on_settled(market.ticker, market.result, None if paid is None else paid // MICROS_PER_PRICE)
         self.data.follow(self.catalogue.open_tickers())

@@ -90,7 +90,7 @@ def build(home: Home, settings: Settings, clock: Clock) -> Engine:
     rest = open_rest(settings, clock)
     market_clock = market_clock_of(home, settings, clock)
     paper = PaperTrader(home, clock, market_clock, settings, rest.source, emit)
-    data = MarketData(clock, emit, paper.on_trade, paper.on_book, paper.on_settled)
+    data = MarketData(clock, emit, paper.on_trade, paper.on_book)
     data.attach(open_feed(settings, clock, data.on_event))
     pilot = _pilot(home, settings, clock, rest, LastLook(anchor, leave), emit)
     return Engine(

@@ -68,7 +68,6 @@ class MarketData:
     emit: Callable[..., None]
     on_trade: Callable[[Print], None]
     on_book: Callable[[LiveBook], None]
-    on_settled: Callable[[str, str, int | None], None]
     on_account: Callable[[], None] = lambda: None
     """Something of our own account changed: list it."""
     on_markets: Callable[[], None] = lambda: None
@@ -122,10 +121,6 @@ class MarketData:
             case BookChanged() | BookReplaced():
                 if event.ticker in self.books:
                     self.on_book(self.books[event.ticker])
-            case Lifecycle(kind="determined" | "settled"):
-                if event.result:
-                    self.on_settled(event.ticker, event.result, event.settlement_value)
-                self.on_markets()
             case Lifecycle():
                 self.on_markets()
             case Fill() | UserOrder():

@@ -39,10 +39,8 @@ class RungTeller:
         self.told(progress)
 
     def _record(self, act: str, progress: Progress, **more: object) -> None:
-        durable = act == "rung"
-        record(
-            self.home, self.clock, act, kill_id=self.kill_id, left=progress.left, by=self.by, durable=durable, **more
-        )
+        event = {"kill_id": self.kill_id, "left": progress.left, **more}
+        record(self.home, self.clock, act, by=self.by, durable=act == "rung", **event)
 
 
 async def stop_at_exchange(

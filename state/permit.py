@@ -5,11 +5,13 @@ Silence, absence, age, damage and doubt all mean: nothing may leave. Standard li
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import stat
 from dataclasses import dataclass
+from threading import get_native_id
 from typing import Any
 
 from state.clock import NANOS, Clock
@@ -26,6 +28,13 @@ class Refused(Exception):
     """The file gives no leave; the message is the reason shown to people."""
 
 
+class Missing(Refused):
+    """There is no such file."""
+
+    def __init__(self) -> None:
+        super().__init__("missing")
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What a permit must have been given to: the code and the configuration that this process runs."""
@@ -36,8 +45,12 @@ class Identity:
 
 def seal(fields: dict[str, Any]) -> str:
     """sha256 over every field but the seal itself, in canonical JSON."""
-    sealed = {key: value for key, value in fields.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(sealed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(encode({key: value for key, value in fields.items() if key != "sha256"})).hexdigest()
+
+
+def encode(fields: dict[str, Any]) -> bytes:
+    """Canonical JSON: the one spelling of these fields in which a sealed file is taken."""
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
 def read_sealed(anchor: Anchor, name: str) -> dict[str, Any]:
@@ -45,7 +58,7 @@ def read_sealed(anchor: Anchor, name: str) -> dict[str, Any]:
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=anchor.fd)
     except FileNotFoundError:
-        raise Refused("missing") from None
+        raise Missing from None
     except OSError as error:
         raise Refused(f"cannot be opened: {named(error)}") from error
     try:
@@ -55,14 +68,20 @@ def read_sealed(anchor: Anchor, name: str) -> dict[str, Any]:
         raise Refused(f"cannot be read: {named(error)}") from error
     finally:
         os.close(fd)
+    return _unsealed(raw)
+
+
+def _unsealed(raw: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"damaged: not JSON ({len(raw)} bytes)") from error
     if not isinstance(fields, dict):
         raise Refused("damaged: not an object")
     if fields.get("sha256") != seal(fields):
         raise Refused("damaged: seal does not match")
+    if encode(fields) != raw:
+        raise Refused("damaged: not as it was written")
     return fields
 
 
@@ -101,11 +120,18 @@ class LeaveReader:
         self._anchor = anchor
         self._clock = clock
         self._identity = identity
-        self._known: dict[str, tuple[tuple[int, ...], dict[str, Any] | Refused]] = {}
+        self._known: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {}
         self._newest = 0
 
     def look(self) -> Leave:
         """Never raises; whatever goes wrong is a reason."""
+        try:
+            return self._look()
+        except Exception as error:  # noqa: BLE001  (fail closed: MemoryError and whatever else may come)
+            doubt = f"start and permit cannot be read: {type(error).__name__}"
+            return Leave(False, doubt, doubt)
+
+    def _look(self) -> Leave:
         if self._anchor.doubt:
             return Leave(False, self._anchor.doubt, self._anchor.doubt)
         try:
@@ -115,7 +141,7 @@ class LeaveReader:
             return Leave(False, f"not started: armed.json {refused}", f"no permit: {self._permit_word()}")
         try:
             permit = self._fields(PERMIT)
-            age = self._check_permit(permit, arming_id)
+            age = self._check_permit(permit, armed)
         except Refused as refused:
             return Leave(True, "", f"no permit: permit.json {refused}", arming_id)
         return Leave(True, "", "", arming_id, age, str(permit.get("mode")))
@@ -128,20 +154,14 @@ class LeaveReader:
         return "not armed"
 
     def _fields(self, name: str) -> dict[str, Any]:
+        """The sealed fields of `name`. Only what was read well is remembered: trouble may pass with its cause."""
         signature = self._signature(name)
         known = self._known.get(name)
-        if known is None or known[0] != signature:
-            known = (signature, self._read(name))
-            self._known[name] = known
-        if isinstance(known[1], Refused):
-            raise known[1]
-        return known[1]
-
-    def _read(self, name: str) -> dict[str, Any] | Refused:
-        try:
-            return read_sealed(self._anchor, name)
-        except Refused as refused:
-            return refused
+        if known is not None and known[0] == signature:
+            return known[1]
+        fields = read_sealed(self._anchor, name)
+        self._known[name] = (signature, fields)
+        return fields
 
     def _signature(self, name: str) -> tuple[int, ...]:
         try:
@@ -150,8 +170,6 @@ class LeaveReader:
             raise Refused("missing") from None
         except OSError as error:
             raise Refused(f"cannot be read: {named(error)}") from error
-        except Exception as error:  # fail closed: MemoryError and whatever else may come
-            raise Refused(f"cannot be read: {type(error).__name__}") from error
         return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
     def _check_armed(self, armed: dict[str, Any]) -> str:
@@ -163,14 +181,16 @@ class LeaveReader:
             raise Refused("damaged: no arming_id")
         return arming_id
 
-    def _check_permit(self, permit: dict[str, Any], arming_id: str) -> float:
+    def _check_permit(self, permit: dict[str, Any], armed: dict[str, Any]) -> float:
         if permit.get("boot_id") != self._clock.boot_id():
             raise Refused("is of another boot")
         self._check_identity(permit)
-        if permit.get("arming_id") != arming_id:
+        if permit.get("arming_id") != armed["arming_id"]:
             raise Refused("belongs to another start")
+        if permit.get("supervisor") != armed.get("supervisor"):
+            raise Refused("is of another supervisor than the start")
         written, life = permit.get("seq"), permit.get("life_s")
-        if not isinstance(written, int) or not isinstance(life, int | float) or not 0 < life <= LONGEST_LIFE_S:
+        if type(written) is not int or type(life) not in (int, float) or not 0 < life <= LONGEST_LIFE_S:
             raise Refused("damaged: no life")
         age = (self._clock.boottime_ns() - written) / NANOS
         if age < 0:
@@ -191,13 +211,13 @@ class LeaveReader:
 
 def write_sealed(anchor: Anchor, name: str, fields: dict[str, Any], *, durable: bool) -> None:
     """Replace `name` by the sealed `fields`, mode 0640; a durable one is on disk when this returns. Raises OSError."""
-    body = json.dumps({**fields, "sha256": seal(fields)}, separators=(",", ":")).encode()
-    temporary = f".{name}.{os.getpid()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    body = encode({**fields, "sha256": seal(fields)})
+    temporary = f".{name}.{os.getpid()}-{get_native_id()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     fd = os.open(temporary, flags, 0o640, dir_fd=anchor.fd)
     try:
         if os.write(fd, body) != len(body):
-            raise OSError(f"short write of {name}")
+            raise OSError(errno.ENOSPC, "short write", name)
         if durable:
             os.fsync(fd)
     finally:
@@ -208,10 +228,10 @@ def write_sealed(anchor: Anchor, name: str, fields: dict[str, Any], *, durable: 
 
 
 def remove(anchor: Anchor, name: str, *, durable: bool = False) -> bool:
-    """Take `name` away; whether it was there. Raises OSError when it is there and stays."""
+    """Take `name` away; whether it was there. A folder gives no leave, and stays. Raises OSError when it stays else."""
     try:
         os.unlink(name, dir_fd=anchor.fd)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
     if durable:
         os.fsync(anchor.fd)

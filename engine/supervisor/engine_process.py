@@ -94,7 +94,7 @@ class EngineProcess:
 
     async def _sweep(self) -> None:
         """End what the leader left behind in its group; there is no event for an empty group."""
-        while self.send_group(signal.SIGKILL):  # noqa: ASYNC110
+        while self.send_group(signal.SIGKILL):
             await asyncio.sleep(GROUP_POLL_S)
 
 

@@ -10,10 +10,16 @@ import sys
 
 from engine.account import Account
 from engine.connection import open_rest
+from engine.stopping import Told
+from engine.supervisor.board import Board
+from engine.supervisor.engine_keeper import EngineKeeper
 from engine.supervisor.evidence import EvidenceRoom
-from engine.supervisor.permits import PermitOffice, ProgressWatch
+from engine.supervisor.kill_enforcer import KillEnforcer
+from engine.supervisor.permit_keeper import PermitKeeper
+from engine.supervisor.permits import Limits, PermitOffice, ProgressWatch
 from engine.supervisor.resting import RestingOrders
 from engine.supervisor.supervisor import Supervisor
+from engine.venues.kalshi.cancel import Progress
 from engine.venues.kalshi.errors import VenueError
 from state import kill, sentinel
 from state.build import build_id
@@ -73,39 +79,97 @@ def run(home: Home, clock: Clock) -> int:
 async def _supervise(home: Home, settings: Settings, clock: Clock, emit: Events, engine_lock: Lock) -> int:
     sentinel.prepare(home)
     anchor = sentinel.Anchor(home)
-    identity = Identity(build_id(), config_hash(settings))
-    me = start_id(os.getpid())
     kill.disarm(anchor, clock, by=f"supervisor {os.getpid()}", why="a new supervisor drops an earlier start")
+    return await build(home, settings, clock, emit, anchor, engine_lock).run()
+
+
+def build(
+    home: Home, settings: Settings, clock: Clock, emit: Events, anchor: sentinel.Anchor, engine_lock: Lock
+) -> Supervisor:
+    """All parts of a supervisor. Raises ConfigError and VenueError, each a clear line."""
+    options, stopping = settings.supervisor, asyncio.Event()
+    identity = Identity(build_id(), config_hash(settings))
+    board = _board(home, clock, emit, identity)
     rest = open_rest(settings, clock)
     account = Account(rest, clock, DocumentWriter(home, Home.exchange, clock, emit, ExchangeView()), "supervisor")
-    document = DocumentWriter(home, Home.supervisor, clock, emit, SupervisorState())
-    document.heal()
-    listing_s = settings.engine.reconcile_every * settings.engine.cycle_s
-    supervisor = Supervisor(
-        home=home,
-        settings=settings,
+    resting = RestingOrders(rest, account, emit)
+    listing_period = settings.engine.reconcile_every * settings.engine.cycle_s
+    evidence = _evidence(home, clock, anchor, identity, listing_period)
+    engine = EngineKeeper(home, clock, options, anchor, engine_lock.fileno(), evidence, board, emit, stopping)
+    office = PermitOffice(anchor, clock, identity, board.state.start_id, options.permit_life_s, emit)
+    return Supervisor(
         clock=clock,
-        emit=emit,
         anchor=anchor,
-        engine_lock=engine_lock,
-        evidence=EvidenceRoom(
+        board=board,
+        engine=engine,
+        permit=PermitKeeper(
             home=home,
             clock=clock,
-            config_hash=identity.config_hash,
-            leave=LeaveReader(anchor, clock, identity),
-            heartbeat=DocumentReader(home, Home.heartbeat, Heartbeat, clock),
-            exchange=DocumentReader(home, Home.exchange, ExchangeView, clock),
-            progress=ProgressWatch(listings_s=max(10.0, LISTING_SLACK * listing_s)),
+            anchor=anchor,
+            evidence=evidence,
+            office=office,
+            resting=resting,
+            keeper=engine,
+            board=board,
+            limits=_limits(settings),
+            renew_every_s=options.renew_every_s,
+            emit=emit,
         ),
-        office=PermitOffice(anchor, clock, identity, me, settings.supervisor.permit_life_s, emit),
-        resting=RestingOrders(rest, account, emit),
-        document=document,
-        state=SupervisorState(
-            pid=os.getpid(),
-            start_id=me,
-            started_at=clock.now(),
-            build=identity.build,
-            config_hash=identity.config_hash,
+        enforcer=KillEnforcer(
+            home, clock, anchor, resting, engine, board.name, options.cancel_after_s, _problems(emit), emit
         ),
+        resting=resting,
+        listing_period=listing_period,
+        stop_timeout_s=options.stop_timeout_s,
+        emit=emit,
+        stopping=stopping,
     )
-    return await supervisor.run()
+
+
+def _board(home: Home, clock: Clock, emit: Events, identity: Identity) -> Board:
+    document = DocumentWriter(home, Home.supervisor, clock, emit, SupervisorState())
+    document.heal()
+    state = SupervisorState(
+        pid=os.getpid(),
+        start_id=start_id(os.getpid()),
+        started_at=clock.now(),
+        build=identity.build,
+        config_hash=identity.config_hash,
+    )
+    return Board(state, document, emit)
+
+
+def _evidence(
+    home: Home, clock: Clock, anchor: sentinel.Anchor, identity: Identity, listing_period: float
+) -> EvidenceRoom:
+    return EvidenceRoom(
+        home=home,
+        clock=clock,
+        config_hash=identity.config_hash,
+        leave=LeaveReader(anchor, clock, identity),
+        heartbeat=DocumentReader(home, Home.heartbeat, Heartbeat, clock),
+        exchange=DocumentReader(home, Home.exchange, ExchangeView, clock),
+        progress=ProgressWatch(listings_s=max(10.0, LISTING_SLACK * listing_period)),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        heartbeat_s=settings.supervisor.heartbeat_s,
+        exchange_age_s=settings.gate.exchange_age_s,
+        clock_offset_ms=settings.gate.clock_offset_ms,
+        disk_free_share=settings.supervisor.disk_free_share,
+    )
+
+
+def _problems(emit: Events) -> Told:
+    """Journals why cancelling does not get on, each reason once until it changes."""
+    last = ""
+
+    def told(progress: Progress) -> None:
+        nonlocal last
+        if progress.problem and progress.problem != last:
+            emit(EventType.ORDERS_NOT_VERIFIED, progress.problem, severity="critical")
+        last = progress.problem or ""
+
+    return told

@@ -179,6 +179,16 @@ class PermitOffice:
         self._written = None
         return permit.remove(self.anchor, permit.PERMIT)
 
+    def set_aside_damaged_start(self) -> None:
+        """A damaged armed.json permits nothing; it goes aside so that the next start finds its place free."""
+        try:
+            permit.read_sealed(self.anchor, permit.ARMED)
+        except permit.Missing:
+            return
+        except permit.Refused as refused:
+            kept = quarantine(self.anchor.home.path(Home.armed), self.clock)
+            self.emit(EventType.DOCUMENT_HEALED, f"{Home.armed.path} was {refused} → {kept.name}", severity="warning")
+
     def _set_aside_foreign(self) -> None:
         found = self._signature()
         if found is None or found == self._written:

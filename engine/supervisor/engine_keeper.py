@@ -1,0 +1,136 @@
+"""Keeps one engine running: starts it, watches its heart, starts it again after a while, brakes a crash loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from engine.supervisor.board import Board
+from engine.supervisor.engine_process import EngineProcess
+from engine.supervisor.evidence import EvidenceRoom
+from engine.supervisor.restarts import Backoff, Brake, ExitClass, classify, describe
+from engine.waiting import happened
+from state import kill
+from state.clock import Clock
+from state.events import EventType
+from state.home import Home
+from state.sentinel import Anchor
+from state.settings import Supervisor as Options
+
+HEARTBEAT_LOOK_S = 0.25
+DUMP_S = 0.2
+"""What a hanging engine gets to write its stacks after SIGQUIT."""
+
+
+@dataclass(slots=True)
+class EngineKeeper:
+    """The engine's whole life under one supervisor. `gone` is called the moment an engine has ended."""
+
+    home: Home
+    clock: Clock
+    options: Options
+    anchor: Anchor
+    lock_fd: int
+    evidence: EvidenceRoom
+    board: Board
+    emit: Callable[..., None]
+    stopping: asyncio.Event
+    gone: Callable[[], None] = lambda: None
+    engine: EngineProcess | None = None
+    exit_code: int = os.EX_OK
+    """Not 0 when the engine's configuration is wrong: then the supervisor ends as well."""
+
+    @property
+    def pid(self) -> int | None:
+        """The engine that runs now; a stopped (SIGSTOP) one runs."""
+        return self.engine.pid if self.engine is not None and self.engine.running() else None
+
+    async def keep(self) -> None:
+        """Start the engine again and again until told to stop."""
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff(self.options.backoff_base_s, self.options.backoff_cap_s, Random())
+        brake = Brake(self.options.brake_exits, self.options.brake_window_s)
+        while not self.stopping.is_set():
+            started = clock()
+            ending = await self._run_once()
+            if ending is ExitClass.CONFIG:
+                self.exit_code = os.EX_CONFIG
+                self.stopping.set()
+            if not ending.restarts or self.stopping.is_set():
+                return
+            if clock() - started >= self.options.healthy_after_s:
+                backoff.reset()
+            if self.options.brake and brake.crashed(clock()):
+                await self._brake(brake)
+            await self._back_off(backoff.next())
+
+    async def stop(self) -> None:
+        """End the engine that runs, if one does, and wait until its group is empty."""
+        if self.engine is not None:
+            await self.engine.stop(self.options.stop_timeout_s)
+
+    async def end_unresponsive(self, why: str) -> None:
+        """An engine that does not answer may hold a signed order: end it for certain. Counted as a crash."""
+        engine = self.engine
+        if engine is None or not engine.running():
+            return
+        engine.unresponsive = True
+        self.emit(EventType.ENGINE_UNRESPONSIVE, f"engine {engine.pid}: {why}; ended", severity="critical")
+        engine.send_group(signal.SIGKILL)
+        while engine.running():  # its end is awaited by `keep`; this only has to see it
+            await asyncio.sleep(0.01)
+
+    async def _run_once(self) -> ExitClass:
+        self.emit(EventType.TRADING_ENGINE_STARTING, "starting the engine")
+        self.engine = engine = EngineProcess.start(self.home, self.lock_fd)
+        self.evidence.engine_started(engine.pid)
+        self.board.tell(engine="starting", engine_pid=engine.pid, engine_started_at=self.clock.now())
+        watch = asyncio.get_running_loop().create_task(self._watch(engine))
+        try:
+            code = await engine.ended()
+        finally:
+            watch.cancel()
+        self.engine = None
+        self.gone()
+        ending = classify(code, commanded=self.stopping.is_set(), unresponsive=engine.unresponsive)
+        said = f"{describe(code)} ({ending})"
+        self.board.tell(engine="stopped", engine_pid=None, last_exit=said)
+        severity = "info" if ending is ExitClass.COMMANDED else "error"
+        self.emit(EventType.TRADING_ENGINE_EXITED, f"engine {engine.pid}: {said}", severity=severity, exit_class=ending)
+        return ending
+
+    async def _watch(self, engine: EngineProcess) -> None:
+        """Tell when it is up; when its heart stops, take a stack dump and end it."""
+        while self.evidence.heartbeat_age(engine.pid) is None and not self._silent(engine):
+            await asyncio.sleep(HEARTBEAT_LOOK_S)
+        if not self._silent(engine):
+            self.board.tell(engine="running")
+            self.emit(EventType.TRADING_ENGINE_STARTED, f"engine {engine.pid} is up")
+        while not self._silent(engine):
+            await asyncio.sleep(HEARTBEAT_LOOK_S)
+        engine.send(signal.SIGQUIT)
+        await asyncio.sleep(DUMP_S)
+        await self.end_unresponsive(f"no heartbeat for {self.options.hang_s:.0f} s")
+
+    def _silent(self, engine: EngineProcess) -> bool:
+        return self.evidence.silent_for(engine.pid) > self.options.hang_s
+
+    async def _brake(self, brake: Brake) -> None:
+        """Engage the kill, and start nothing until a person has cleared it."""
+        why = f"crash loop: {self.options.brake_exits} exits within {self.options.brake_window_s:.0f} s"
+        self.emit(EventType.CRASH_LOOP_BRAKE, why, severity="critical")
+        self.board.tell(engine="braked")
+        kill.engage(self.home, self.clock, why=why, via="brake", by=self.board.name)
+        while self.anchor.look().engaged and not self.stopping.is_set():
+            await happened(self.stopping, 0.5)
+        brake.release()
+
+    async def _back_off(self, seconds: float) -> None:
+        self.board.tell(engine="backoff")
+        if not await happened(self.stopping, seconds):
+            self.board.tell(restarts=self.board.state.restarts + 1)
+            self.emit(EventType.TRADING_ENGINE_RESTARTING, f"restart {self.board.state.restarts} after {seconds:.1f} s")
