@@ -111,6 +111,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path) -> None:
         RSA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")),
         b"x" * 70_000,
     ],
+    ids=["empty", "not a key", "cut short", "another curve", "encrypted", "too large"],  # keys differ in every process
 )
 def test_what_is_no_usable_private_key_is_refused_in_one_line_that_shows_none_of_it(tmp_path, data) -> None:
     with pytest.raises(CredentialsError) as caught:
