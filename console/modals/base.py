@@ -10,6 +10,7 @@ from console.messages import PictureWanted
 from console.snapshot import Snapshot
 from console.widgets.chrome import Flash
 from console.widgets.pane import Pane
+from console.widgets.tight import send_only_changes
 
 
 class Dialog(Screen[None]):
@@ -18,6 +19,10 @@ class Dialog(Screen[None]):
     BINDINGS = [Binding("escape", "dismiss_dialog", "close", show=False)]
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        send_only_changes(self)
 
     def show(self, snapshot: Snapshot) -> None:
         """Hand the snapshot to the panes."""

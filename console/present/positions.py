@@ -110,7 +110,9 @@ def _totals(book: ShadowBook, width: int) -> tuple[Span, ...]:
     if width >= 70:
         parts += [Span("   realised ", label), signed(book.realised_usd)]
     if width >= 100:
-        parts += [Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills   {len(book.orders)} orders", label)]
+        parts += [Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills", label)]
+    if width >= 140:
+        parts += [Span(f"   {len(book.orders)} paper orders rest", label)]
     return tuple(parts)
 
 

@@ -16,6 +16,7 @@ from console.snapshot import Snapshot
 from console.widgets.chrome import Flash, Keys
 from console.widgets.pane import Pane
 from console.widgets.panels import TopLine
+from console.widgets.tight import send_only_changes
 
 
 class ConsoleScreen(Screen[None]):
@@ -28,6 +29,7 @@ class ConsoleScreen(Screen[None]):
 
     def __init__(self, actions: Sequence[Action], possible: dict[str, bool], *, read_only: bool) -> None:
         super().__init__()
+        send_only_changes(self)
         self._actions, self._possible, self._read_only = actions, possible, read_only
         self.paused = False
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from console.actions import Action, Danger
 from console.lines import Line, Span, Tone, line, width
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
+
+SEEN_S = 8.0
+"""What went well is told for so long; what went wrong stays until something else is told."""
 
 
 class Flash(Pane):
@@ -18,14 +22,18 @@ class Flash(Pane):
         self._text = ""
         self._tone = Tone.PLAIN
         self._times = 0
+        self._told: datetime | None = None
 
     def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Say `text`; "" takes the line back."""
         self._times = self._times + 1 if text == self._text else 1
         self._text, self._tone = text, tone
+        self._told = self.snapshot.at if self.snapshot else None
         self.redraw()
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
+        if self._told and self._tone is not Tone.BAD and (snapshot.at - self._told).total_seconds() > SEEN_S:
+            self._text, self._times = "", 0
         again = f" (x{self._times})" if self._times > 1 else ""
         return [line(Span(f" {self._text}{again}" if self._text else "", self._tone))]
 

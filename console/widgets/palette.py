@@ -32,11 +32,10 @@ LOOKS = {
 
 def strip(of: Line, cells: int) -> Strip:
     """A line as the terminal gets it, exactly `cells` wide."""
-    made = Strip([Segment(span.text, LOOKS[span.tone]) for span in of if span.text])
-    return made.adjust_cell_length(cells)
+    return Strip([Segment(span.text, LOOKS[span.tone]) for span in of if span.text]).adjust_cell_length(cells)
 
 
-def changed(old: Sequence[Line], new: Sequence[Line], cells: int, gap: int = 6) -> list[tuple[int, int, int]]:
+def changed(old: Sequence[Line], new: Sequence[Line], cells: int, gap: int = 8) -> list[tuple[int, int, int]]:
     """Where two pictures differ: (row, first cell, cells), near changes of one row taken together."""
     found: list[tuple[int, int, int]] = []
     for row in range(max(len(old), len(new))):
