@@ -107,7 +107,12 @@ def application(house: House, stream: Stream) -> Starlette:
 
 def serve(app: Starlette, pace: Pace, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT."""
-    config = uvicorn.Config(
+    asyncio.run(run(Server(configuration(app), ready), pace, listener))
+
+
+def configuration(app: Starlette) -> uvicorn.Config:
+    """How uvicorn serves the exchange."""
+    return uvicorn.Config(
         Dated(app, SystemClock()),
         http="h11",
         ws=HeartbeatProtocol,
@@ -122,10 +127,10 @@ def serve(app: Starlette, pace: Pace, listener: socket.socket, ready: Callable[[
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )
-    asyncio.run(_run(Server(config, ready), pace, listener))
 
 
-async def _run(server: Server, pace: Pace, listener: socket.socket) -> None:
+async def run(server: Server, pace: Pace, listener: socket.socket) -> None:
+    """Serve, and move market time on, until either ends. Raises what stopped the market's time."""
     keeping = asyncio.create_task(pace.keep())
     serving = asyncio.create_task(server.serve([listener]))
     # an exchange whose time has stopped must not go on answering
