@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.market.money import ONE_DOLLAR, Count, Price
+from engine.market.money import Count, Price
 from engine.venues.kalshi.errors import VenueError
 from engine.venues.kalshi.models import BookLevels
 from engine.venues.kalshi.wire import BookSide
@@ -92,8 +92,3 @@ class Book:
                 raise BookDamaged(f"{self.ticker}: snapshot has {count} at {price}, or has it twice")
             side[price] = count
         return side
-
-
-def offer_price(price: Price, *, use_yes_price: bool) -> Price:
-    """The YES price of a level of the NO side, which the wire gives on the NO scale unless asked otherwise."""
-    return price if use_yes_price else ONE_DOLLAR - price

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from engine.market.money import Count, Price, parse_count, parse_price
-from engine.venues.kalshi.book import Book, BookDamaged, offer_price
+from engine.market.money import ONE_DOLLAR, Count, Price, parse_count, parse_price
+from engine.venues.kalshi.book import Book, BookDamaged
 from engine.venues.kalshi.events import (
     BookChanged,
     BookReplaced,
@@ -28,8 +28,8 @@ from engine.venues.kalshi.events import (
     Unreadable,
     UserOrder,
 )
+from engine.venues.kalshi.snapshots import PATIENCE_NS, AwaitedSnapshots
 from engine.venues.kalshi.wire import BookSide
-from state.clock import NANOS
 
 Message: TypeAlias = dict[str, Any]
 
@@ -37,10 +37,9 @@ BOOKS, TRADES = "orderbook_delta", "trade"
 _PER_MARKET = (BOOKS, TRADES)
 _PER_ACCOUNT = ("fill", "user_orders", "market_lifecycle_v2")
 _BOOK_FRAMES = frozenset({"orderbook_snapshot", "orderbook_delta"})
+_SIDES = {"yes": BookSide.BID, "no": BookSide.ASK}
 # 10 channel error, 25 subscription buffer overflow: the subscription is over
 _TERMINAL = frozenset({10, 25})
-_PATIENCE_NS = 5 * NANOS
-_SNAPSHOT_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -54,14 +53,6 @@ class Counters:
     unknown: int = 0
     damaged: int = 0
     reconnects: int = 0
-
-
-@dataclass(slots=True)
-class _Awaited:
-    """A snapshot that was asked for."""
-
-    since_ns: int
-    tries: int
 
 
 class Stream:
@@ -83,7 +74,7 @@ class Stream:
         self._channel_of: dict[int, str] = {}
         self._sid_of: dict[str, int] = {}
         self._unacknowledged: dict[str, int] = {}
-        self._awaited: dict[str, _Awaited] = {}
+        self._awaited = AwaitedSnapshots()
         self._parsers: dict[str, Callable[[Message, int], FeedEvent | None]] = {
             "orderbook_delta": self._delta,
             "orderbook_snapshot": self._snapshot,
@@ -103,7 +94,8 @@ class Stream:
         """A new session begins: subscribe to everything that is wanted."""
         self._send = send
         self.broken = None
-        for known in (self._seq, self._channel_of, self._sid_of, self._unacknowledged, self._awaited):
+        self._awaited.clear()
+        for known in (self._seq, self._channel_of, self._sid_of, self._unacknowledged):
             known.clear()
         self._subscribe(_PER_ACCOUNT, (), now_ns)
         if self.books:
@@ -121,11 +113,11 @@ class Stream:
         self.books.update((ticker, Book(ticker)) for ticker in new)
         if not new or self._send is None:
             return
-        if BOOKS not in self._sid_of:
+        if any(channel not in self._sid_of for channel in _PER_MARKET):
             # the same channel subscribed again merges into the sid that it has or is about to get
             self._subscribe(_PER_MARKET, new, now_ns)
             return
-        self._await(new, now_ns)
+        self._awaited.expect(new, now_ns)
         for channel in _PER_MARKET:
             self._update(channel, "add_markets", new)
 
@@ -133,7 +125,7 @@ class Stream:
         """Follow these markets no longer; their books are gone."""
         gone = tuple(ticker for ticker in tickers if self.books.pop(ticker, None) is not None)
         for ticker in gone:
-            self._awaited.pop(ticker, None)
+            self._awaited.settle(ticker)
         if gone and self._send is not None:
             for channel in _PER_MARKET:
                 self._update(channel, "delete_markets", gone)
@@ -143,19 +135,23 @@ class Stream:
         self.counters.messages += 1
         try:
             message: Message = orjson.loads(frame)
-            kind = message["type"]
-            sid: Any = message.get("sid")
-            seq: Any = message.get("seq")
+            kind, sid, seq = message["type"], message.get("sid", 0), message.get("seq")
+            parser = self._parsers.get(kind)
+            expected = self._seq.get(sid, 0) + 1
+            ahead = 0 if seq is None else seq - expected
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as exc:
             self.counters.malformed += 1
             self.broken = f"a frame that is no message: {exc}"
             return
-        if kind in _BOOK_FRAMES:
-            self._channel_of.setdefault(sid, BOOKS)
-            self._sid_of.setdefault(BOOKS, sid)
-        if seq is not None and not self._in_order(sid, seq, now_ns):
-            return
-        parser = self._parsers.get(kind)
+        if kind in _BOOK_FRAMES and sid not in self._channel_of:
+            self._channel_of[sid], self._sid_of[BOOKS] = BOOKS, sid
+        if seq is not None:
+            if ahead < 0:
+                self.counters.duplicates += 1
+                return
+            self._seq[sid] = seq
+            if ahead:
+                self._gap(sid, expected, seq, now_ns)
         if parser is None:
             self.counters.unknown += 1
             return
@@ -175,31 +171,22 @@ class Stream:
 
     def tick(self, now_ns: int) -> None:
         """Ask again for what is overdue; call it every few seconds."""
-        if any(now_ns - sent_ns > _PATIENCE_NS for sent_ns in self._unacknowledged.values()):
+        if any(now_ns - sent_ns > PATIENCE_NS for sent_ns in self._unacknowledged.values()):
             self.broken = f"subscriptions not acknowledged: {', '.join(self._unacknowledged)}"
             return
-        late = [ticker for ticker, wait in self._awaited.items() if now_ns - wait.since_ns > _PATIENCE_NS]
-        for ticker in late:
-            if self._awaited[ticker].tries >= _SNAPSHOT_TRIES:
-                del self._awaited[ticker]
-                self.books[ticker].stale = "the exchange sends no snapshot"
-        self._ask_snapshots([ticker for ticker in late if ticker in self._awaited], now_ns)
+        again, given_up = self._awaited.late(now_ns)
+        for ticker in given_up:
+            self.books[ticker].stale = "the exchange sends no snapshot"
+        self._ask_snapshots(again, now_ns)
 
-    # --- sequence
+    # --- trust
 
-    def _in_order(self, sid: int, seq: int, now_ns: int) -> bool:
-        expected = self._seq.get(sid, 0) + 1
-        if seq < expected:
-            self.counters.duplicates += 1
-            return False
-        self._seq[sid] = seq
-        if seq > expected:
-            self.counters.gaps += 1
-            channel = self._channel_of.get(sid, "")
-            self._listener(Gap(channel, expected, seq))
-            if channel in (BOOKS, ""):
-                self._distrust(list(self.books), f"frames {expected} to {seq - 1} were lost", now_ns)
-        return True
+    def _gap(self, sid: int, expected: int, got: int, now_ns: int) -> None:
+        self.counters.gaps += 1
+        channel = self._channel_of.get(sid, "")
+        self._listener(Gap(channel, expected, got))
+        if channel in (BOOKS, ""):
+            self._distrust(list(self.books), f"frames {expected} to {got - 1} were lost", now_ns)
 
     def _distrust(self, tickers: list[str], reason: str, now_ns: int) -> None:
         for ticker in tickers:
@@ -219,9 +206,9 @@ class Stream:
         if book is None or book.stale is not None:
             return None
         price, delta = parse_price(msg["price_dollars"]), parse_count(msg["delta_fp"])
-        side = BookSide.BID
-        if msg["side"] != "yes":
-            side, price = BookSide.ASK, offer_price(price, use_yes_price=self._use_yes_price)
+        side = _SIDES[msg["side"]]
+        if side is BookSide.ASK and not self._use_yes_price:
+            price = ONE_DOLLAR - price
         ts_ms = msg.get("ts_ms")
         book.change(side, price, delta)
         book.as_of_ms, book.received_ns = ts_ms, now_ns
@@ -233,9 +220,9 @@ class Stream:
         if book is None:
             return None
         yes, no = _levels(msg, "yes_dollars_fp"), _levels(msg, "no_dollars_fp")
-        book.replace(yes, ((offer_price(price, use_yes_price=self._use_yes_price), count) for price, count in no))
+        book.replace(yes, no if self._use_yes_price else ((ONE_DOLLAR - price, count) for price, count in no))
         book.received_ns = now_ns
-        self._awaited.pop(book.ticker, None)
+        self._awaited.settle(book.ticker)
         return BookReplaced(book.ticker)
 
     def _subscribed(self, message: Message, now_ns: int) -> None:
@@ -248,7 +235,7 @@ class Stream:
         code, text = int(msg["code"]), str(msg["msg"])
         named = msg.get("market_tickers") or ([msg["market_ticker"]] if msg.get("market_ticker") else [])
         for ticker in named:
-            if self._awaited.pop(ticker, None) is not None:
+            if self._awaited.settle(ticker):
                 self.books[ticker].stale = f"refused by the exchange: {text}"
         if code in _TERMINAL:
             self.broken = f"the exchange ended a subscription: error {code}: {text}"
@@ -260,7 +247,7 @@ class Stream:
         params: dict[str, Any] = {"channels": channels}
         if tickers:
             params |= {"market_tickers": tickers, "use_yes_price": self._use_yes_price}
-            self._await(tickers, now_ns)
+            self._awaited.expect(tickers, now_ns)
         self._unacknowledged.update(dict.fromkeys(channels, now_ns))
         self._command("subscribe", params)
 
@@ -269,18 +256,9 @@ class Stream:
         if sid is not None:
             self._command("update_subscription", {"sids": [sid], "market_tickers": tickers, "action": action})
 
-    def _await(self, tickers: Iterable[str], now_ns: int) -> None:
-        self._awaited.update((ticker, _Awaited(now_ns, 1)) for ticker in tickers)
-
     def _ask_snapshots(self, tickers: list[str], now_ns: int) -> None:
-        asked = []
-        for ticker in tickers:
-            wait = self._awaited.setdefault(ticker, _Awaited(now_ns, 0))
-            if wait.tries < _SNAPSHOT_TRIES:
-                wait.since_ns, wait.tries = now_ns, wait.tries + 1
-                asked.append(ticker)
-        if asked:
-            self._update(BOOKS, "get_snapshot", tuple(asked))
+        if asked := self._awaited.ask(tickers, now_ns):
+            self._update(BOOKS, "get_snapshot", asked)
 
     def _command(self, name: str, params: dict[str, Any]) -> None:
         if self._send is None:

@@ -340,7 +340,21 @@ def test_a_subscription_that_is_never_acknowledged_ends_the_session() -> None:
     assert stream.broken is not None and "orderbook_delta" in stream.broken
 
 
-@pytest.mark.parametrize("frame", [b"", b"{", b"[]", b"null", b'"x"', b"{}", b"\xff"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{}",
+        b"\xff",
+        b'{"type":[]}',
+        b'{"type":"trade","sid":[],"seq":1}',
+        b'{"type":"trade","sid":5,"seq":"1"}',
+    ],
+)
 def test_bytes_that_are_no_message_end_the_session(session: Session, frame: bytes) -> None:
     session.stream.receive(frame, NOW)
     assert session.stream.broken is not None
@@ -426,3 +440,13 @@ def test_a_resolution_and_a_new_event(session: Session) -> None:
         Lifecycle("A", "determined", "yes", 10_000, determined),
         EventNotice("KXCPI-26DEC", "event_lifecycle", listed),
     ]
+
+
+def test_a_market_added_between_two_acknowledgements_is_followed_on_both_channels() -> None:
+    session = Session("A")
+    stream = session.stream
+    stream.opened(lambda text: session.commands.append(orjson.loads(text)), NOW)
+    session.say({"type": "subscribed", "id": 2, "msg": {"channel": "orderbook_delta", "sid": BOOKS_SID}})
+    stream.add(["B"], NOW)
+    assert session.last()["params"]["channels"] == ["orderbook_delta", "trade"]
+    assert session.last()["params"]["market_tickers"] == ["B"]
