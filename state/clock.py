@@ -8,11 +8,14 @@ Everything else takes a clock as an argument, so that whole weeks run in a test 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
-from typing import Protocol
+
+TYPE_CHECKING = False  # `kill on` stands on this module: typing and dataclasses would cost half of its start again
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 NANOS = 1_000_000_000
 
@@ -22,15 +25,12 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Wall time, aware, UTC."""
-        ...
 
     def boottime_ns(self) -> int:
         """Nanoseconds since boot, suspend included; never steps back, not even when the wall does."""
-        ...
 
     def boot_id(self) -> str:
         """The kernel's identity of this boot."""
-        ...
 
 
 class SystemClock:
@@ -46,13 +46,17 @@ class SystemClock:
         return read_boot_id()
 
 
-@dataclass(slots=True)
 class SimulatedClock:
     """A clock that moves only when told to."""
 
-    wall: datetime
-    boot_ns: int = 3_600 * NANOS
-    boot: str = "00000000-0000-4000-8000-000000000000"
+    __slots__ = ("boot", "boot_ns", "wall")
+
+    def __init__(
+        self, wall: datetime, boot_ns: int = 3_600 * NANOS, boot: str = "00000000-0000-4000-8000-000000000000"
+    ) -> None:
+        self.wall = wall
+        self.boot_ns = boot_ns
+        self.boot = boot
 
     def now(self) -> datetime:
         return self.wall
@@ -69,14 +73,16 @@ class SimulatedClock:
         self.boot_ns += round(seconds * NANOS)
 
 
-@dataclass(frozen=True, slots=True)
 class MarketClock:
     """Market time: `start` at the system instant `anchor_ns` (CLOCK_BOOTTIME), running `speed` times as fast."""
 
-    clock: Clock
-    start: datetime
-    anchor_ns: int
-    speed: float = 1.0
+    __slots__ = ("anchor_ns", "clock", "speed", "start")
+
+    def __init__(self, clock: Clock, start: datetime, anchor_ns: int, speed: float = 1.0) -> None:
+        self.clock = clock
+        self.start = start
+        self.anchor_ns = anchor_ns
+        self.speed = speed
 
     def now(self) -> datetime:
         """Market time, aware, UTC."""
@@ -88,12 +94,14 @@ class MarketClock:
         return (instant - self.now()).total_seconds() / self.speed
 
 
-@dataclass(frozen=True, slots=True)
 class LiveMarketClock:
     """Market time of a live market: system time."""
 
-    clock: Clock
-    speed: float = field(default=1.0, init=False)
+    __slots__ = ("clock",)
+    speed = 1.0
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -105,7 +113,8 @@ class LiveMarketClock:
 @cache
 def read_boot_id() -> str:
     """The kernel's boot id; it cannot change while this process lives."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
 
 
 def to_et(instant: datetime) -> datetime:

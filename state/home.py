@@ -5,13 +5,17 @@ Both live below one folder, the home. Healing, watching, freshness, JSON Schemas
 bundles and audits are derived from this table: to add a file to the system is to add one line here.
 Models are named as "module:Class" below `state.models` and imported only when something typed is read.
 """
+# pathlib is among what the start of `kill on` cannot afford
+# ruff: noqa: PTH100, PTH103, PTH111, PTH117
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+
+TYPE_CHECKING = False  # `kill on` stands on this module: typing, dataclasses and pathlib would double its start
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG_NAME = "flightdeck.toml"
 PACKAGE_MARKS = ("pyproject.toml", "flightdeck.py", "state/__init__.py")
@@ -21,27 +25,45 @@ class HomeError(Exception):
     """The home cannot be used: says what, where and what to do. Exit code 78."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Entry:
+    """What documents and journals have in common. An entry is itself only: the table below holds each one once."""
+
+    __slots__ = ("durable", "model", "path", "purpose", "writer")
+
+    def __init__(self, path: str, model: str, writer: str, purpose: str, *, durable: bool = False) -> None:
+        self.path = path
+        self.model = model
+        self.writer = writer
+        self.purpose = purpose
+        self.durable = durable
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+
+class Document(Entry):
     """One JSON file: path below the home, model, its one writer, seconds until stale (None: never)."""
 
-    path: str
-    model: str
-    writer: str
-    purpose: str
-    stale_after: float | None = None
-    durable: bool = False
+    __slots__ = ("stale_after",)
+
+    def __init__(
+        self,
+        path: str,
+        model: str,
+        writer: str,
+        purpose: str,
+        stale_after: float | None = None,
+        *,
+        durable: bool = False,
+    ) -> None:
+        super().__init__(path, model, writer, purpose, durable=durable)
+        self.stale_after = stale_after
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(Entry):
     """One append-only JSONL file; writer "any" means that several processes append to it."""
 
-    path: str
-    model: str
-    writer: str
-    purpose: str
-    durable: bool = False
+    __slots__ = ()
 
     @property
     def shared(self) -> bool:
@@ -49,11 +71,13 @@ class Journal:
         return self.writer == "any"
 
 
-@dataclass(frozen=True, slots=True)
 class Home:
     """The folder everything lives in, and the table of what is in it."""
 
-    root: Path
+    __slots__ = ("_root",)
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = os.fspath(root)
 
     # fmt: off
     heartbeat    = Document("state/bot_heartbeat.json", "heartbeat:Heartbeat", "engine", "the engine is alive and how it works", stale_after=15)
@@ -83,60 +107,107 @@ class Home:
         """Every journal, in table order."""
         return (entry for entry in vars(cls).values() if isinstance(entry, Journal))
 
-    def path(self, entry: Document | Journal) -> Path:
-        """Where `entry` lies in this home."""
-        return self.root / entry.path
+    def __eq__(self, other: object) -> bool:
+        return self.root == other.root if isinstance(other, Home) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
+    def __repr__(self) -> str:
+        return f"Home({self._root!r})"
+
+    def below(self, name: str) -> str:
+        """`name` below the root, as plain text: for the kill path."""
+        return f"{self._root}/{name}"
+
+    @property
+    def root(self) -> Path:
+        """The folder itself."""
+        from pathlib import Path
+
+        return Path(self._root)
 
     @property
     def state(self) -> Path:
         """The folder of documents, kill sentinel and locks."""
         return self.root / "state"
 
+    def path(self, entry: Document | Journal) -> Path:
+        """Where `entry` lies in this home."""
+        return self.root / entry.path
+
     @property
     def config(self) -> Path:
         """The home's own configuration file; it may not name a home."""
         return self.root / CONFIG_NAME
 
-    def create(self) -> None:
-        """Make the folders of the home (0750). Only processes that write call this."""
-        for folder in (self.root, self.state, self.root / "logs"):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    def create(self, folders: tuple[str, ...] = ("state", "logs")) -> None:
+        """Make the home and these folders in it (0750). Only processes that write call this."""
+        for folder in (self._root, *map(self.below, folders)):
+            os.makedirs(folder, 0o750, exist_ok=True)
 
     @classmethod
-    def locate(cls, flag: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Home:
+    def locate(cls, flag: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Home:
         """The home every command agrees on: --home, FLIGHTDECK_HOME, a config file's `home`, the user state folder.
 
-        Raises HomeError when a config file cannot be read, or the folder looks like this project's own source.
+        Raises HomeError when that cannot be told, or the folder looks like this project's own source.
         """
+        if flag is not None and not os.fspath(flag):
+            raise HomeError("--home is empty; name a folder")  # an unset variable must not mean the default home
         chosen = flag or environ.get("FLIGHTDECK_HOME") or _configured_home(environ)
-        root = Path(chosen).expanduser() if chosen else user_state_folder(environ) / "flightdeck"
-        root = Path(os.path.abspath(root))  # noqa: PTH100  (resolve() would follow links and touch the disk)
-        return cls(refuse_package_folder(root))
+        return cls(refuse_package_folder(_absolute(chosen or f"{_user_folder(environ, *_STATE)}/flightdeck")))
+
+
+_STATE = ("XDG_STATE_HOME", ".local/state")
+_CONFIG = ("XDG_CONFIG_HOME", ".config")
 
 
 def user_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """XDG state folder of this user, as the environment says, else ~/.local/state."""
-    return Path(environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "state")
+    from pathlib import Path
+
+    return Path(_user_folder(environ, *_STATE))
 
 
 def config_files(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
     """The configuration files outside a home, strongest first."""
-    user = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config")
-    return (user / "flightdeck" / CONFIG_NAME, Path("/etc/flightdeck") / CONFIG_NAME)
+    from pathlib import Path
+
+    return tuple(map(Path, _config_files(environ)))
 
 
-def refuse_package_folder(root: Path) -> Path:
+def refuse_package_folder(root: str) -> str:
     """`root`, unless it holds program source: a home there would mix `state/` the data with `state/` the code."""
     for mark in PACKAGE_MARKS:
-        if os.path.lexists(root / mark):
+        if os.path.lexists(f"{root}/{mark}"):
             raise HomeError(f"{root} holds program source ({mark}); name another folder with --home or FLIGHTDECK_HOME")
     return root
 
 
+def _user_folder(environ: Mapping[str, str], variable: str, below: str) -> str:
+    return environ.get(variable) or f"{environ.get('HOME') or _absolute('~')}/{below}"
+
+
+def _config_files(environ: Mapping[str, str]) -> tuple[str, ...]:
+    return (f"{_user_folder(environ, *_CONFIG)}/flightdeck/{CONFIG_NAME}", f"/etc/flightdeck/{CONFIG_NAME}")
+
+
+def _absolute(chosen: str | os.PathLike[str]) -> str:
+    """The folder meant, without following links or touching the disk. Raises HomeError when it cannot be told."""
+    text = os.path.expanduser(chosen)
+    if text.startswith("~") or "\0" in text:
+        raise HomeError(f"{text!r} names no folder; name one with --home or FLIGHTDECK_HOME")
+    try:
+        return os.path.abspath(text)
+    except FileNotFoundError as error:
+        raise HomeError(f"{text} is below a working directory that is gone; give the whole path") from error
+
+
 def _configured_home(environ: Mapping[str, str]) -> str | None:
-    for file in config_files(environ):
+    for file in _config_files(environ):
         try:
-            text = file.read_bytes()
+            with open(file, "rb") as opened:
+                text = opened.read()
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -147,13 +218,13 @@ def _configured_home(environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def _home_in(file: Path, text: bytes) -> str | None:
+def _home_in(file: str, text: bytes) -> str | None:
     import tomllib  # 5 ms that most runs of `kill` never need
 
     try:
         home = tomllib.loads(text.decode()).get("home")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HomeError(f"{file}: not valid TOML ({error}); mend it or use --home") from error
-    if home is not None and not isinstance(home, str):
-        raise HomeError(f"{file}: home must be a string; mend it or use --home")
+    if home is not None and not (isinstance(home, str) and os.path.isabs(os.path.expanduser(home))):
+        raise HomeError(f"{file}: home must be an absolute path; mend it or use --home")
     return home

@@ -1,25 +1,24 @@
-"""The journal of the kill switch, `logs/kill.jsonl`, and the state folded from it.
+"""The state of the kill switch: the sentinel decides whether, the journal tells who, why and how far.
 
-Any process may append; the sentinel alone decides whether a kill is on, the journal tells who, why and how far.
 Standard library only.
 """
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from state import sentinel
-from state.clock import Clock, stamp
+from state.clock import Clock
 from state.home import Home
+from state.kill_record import parse_event, recent, record, record_anyway
+
+__all__ = ["RUNGS", "KillState", "RungSeen", "fold", "parse_event", "recent", "record", "record_anyway"]
 
 RUNGS = ("sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2")
-TAIL = 256 * 1024
-"""Bytes read back from the end of the journal: some 800 events, many kills."""
+FOUND, REPEATED, TOLD = range(3)
+"""How well a line knows why: a sentinel was found, a kill met one that stood, the kill that placed it told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,8 @@ class KillState:
     last_cancel_ns: int | None = None
     """CLOCK_BOOTTIME of the last cancel-all of this boot."""
     braked: bool = False
+    unread: str = ""
+    """Why the journal could not be read; empty when it was."""
 
     @property
     def level(self) -> str:
@@ -71,6 +72,8 @@ class KillState:
 
 @dataclass(slots=True)
 class _Fold:
+    """Takes any JSON object for an event; what is not of the expected type tells nothing."""
+
     kill_id: str | None
     boot_id: str
     why: str = ""
@@ -80,33 +83,45 @@ class _Fold:
     braked: bool = False
     last_cancel_ns: int | None = None
     rungs: dict[str, RungSeen] = field(default_factory=dict)
+    _knowledge: int = -1
 
     def add(self, event: Mapping[str, Any]) -> None:
-        act = event.get("act")
-        if act == "rung" and event.get("rung") == "cancel_sent" and event.get("boot_id") == self.boot_id:
-            self.last_cancel_ns = int(event.get("seq", 0))
+        act, rung = event.get("act"), event.get("rung")
+        if act == "rung" and rung == "cancel_sent" and event.get("boot_id") == self.boot_id:
+            self._cancelled(event.get("seq"))
         if self.kill_id is None or event.get("kill_id") != self.kill_id:
             return
-        if act == "engaged" and self.since is None:
-            self.why, self.by, self.since = str(event.get("why", "")), str(event.get("by", "")), str(event.get("at"))
-            self.braked = event.get("via") == "brake"
-        elif act == "rung" and event.get("rung") in RUNGS:
-            name = str(event["rung"])
-            self.rungs.setdefault(name, RungSeen(name, str(event.get("at")), str(event.get("by", ""))))
-            self._count(event)
-        elif act == "left":
-            self._count(event)
+        if act in ("engaged", "again"):
+            self._engaged(event)
+        elif act == "rung" and rung in RUNGS:
+            self.rungs.setdefault(rung, RungSeen(rung, _text(event, "at"), _text(event, "by")))
+        if act in ("rung", "left") and type(left := event.get("left")) is int and left >= 0:
+            self.left = left
 
-    def _count(self, event: Mapping[str, Any]) -> None:
-        if isinstance(event.get("left"), int):
-            self.left = event["left"]
+    def _cancelled(self, seq: object) -> None:
+        if type(seq) is int:
+            self.last_cancel_ns = max(seq, self.last_cancel_ns or seq)
+
+    def _engaged(self, event: Mapping[str, Any]) -> None:
+        """The supervisor may have found the sentinel before the kill that placed it could write down why."""
+        knowledge = REPEATED if event["act"] == "again" else FOUND if event.get("via") == "touch" else TOLD
+        self.since = self.since or _text(event, "at") or None
+        if knowledge > self._knowledge:
+            self._knowledge = knowledge
+            self.why, self.by, self.braked = _text(event, "why"), _text(event, "by"), event.get("via") == "brake"
+
+
+def _text(event: Mapping[str, Any], name: str) -> str:
+    value = event.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def fold(home: Home, clock: Clock, look: sentinel.Look | None = None) -> KillState:
     """The present state: the sentinel decides whether, the journal tells who, why and how far. Never raises."""
     look = look or sentinel.look(home)
+    events, unread = _events(home)
     folded = _Fold(look.kill_id, clock.boot_id())
-    for event in recent(home):
+    for event in events:
         folded.add(event)
     return KillState(
         engaged=look.engaged,
@@ -119,50 +134,12 @@ def fold(home: Home, clock: Clock, look: sentinel.Look | None = None) -> KillSta
         left=folded.left,
         last_cancel_ns=folded.last_cancel_ns,
         braked=folded.braked,
+        unread=unread,
     )
 
 
-def recent(home: Home) -> list[dict[str, Any]]:
-    """The newest events of the journal, oldest first; lines that are not events are left out. Never raises."""
+def _events(home: Home) -> tuple[list[dict[str, Any]], str]:
     try:
-        with open(home.path(Home.kills), "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            lines = file.read(TAIL).split(b"\n")
-    except OSError:
-        return []  # the sentinel alone decides; the journal only explains
-    return [event for event in map(parse_event, lines) if event is not None]
-
-
-def parse_event(line: bytes) -> dict[str, Any] | None:
-    """One line as an event; None when it is not one."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
-
-
-def record(home: Home, clock: Clock, act: str, *, by: str, durable: bool = True, **more: object) -> None:
-    """Append one event, in one write, after mending a line that a dying writer left open. Raises OSError."""
-    event = {
-        "at": stamp(clock.now()),
-        "act": act,
-        "by": by,
-        **more,
-        "host": os.uname().nodename,
-        "pid": os.getpid(),
-        "boot_id": clock.boot_id(),
-        "seq": clock.boottime_ns(),
-    }
-    body = json.dumps(event, ensure_ascii=True).encode() + b"\n"
-    fd = os.open(home.path(Home.kills), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        size = os.fstat(fd).st_size
-        if size and os.pread(fd, 1, size - 1) != b"\n":
-            body = b"\n" + body
-        if os.write(fd, body) != len(body):
-            raise OSError(errno.ENOSPC, "short write", Home.kills.path)
-        if durable:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
+        return recent(home), ""
+    except OSError as error:
+        return [], f"kill journal cannot be read: {sentinel.named(error)}"

@@ -190,7 +190,7 @@ class LeaveReader:
         if permit.get("supervisor") != armed.get("supervisor"):
             raise Refused("is of another supervisor than the start")
         written, life = permit.get("seq"), permit.get("life_s")
-        if type(written) is not int or type(life) not in (int, float) or not 0 < life <= LONGEST_LIFE_S:
+        if not isinstance(written, int) or not isinstance(life, int | float) or not 0 < life <= LONGEST_LIFE_S:
             raise Refused("damaged: no life")
         age = (self._clock.boottime_ns() - written) / NANOS
         if age < 0:
