@@ -41,13 +41,15 @@ from state.permit import Identity, LeaveReader
 from state.process import Orphaned, die_with_parent
 from state.sentinel import Anchor
 
+USAGE = 2
+
 
 def main(argv: list[str]) -> int:
     """Run the engine until SIGTERM. It ends with its supervisor, whatever happens to that."""
     options = _parser().parse_args(argv)
     if options.parent is None or options.lock_fd is None:
         print("flightdeck engine: only the supervisor starts the engine; use: flightdeck up", file=sys.stderr)
-        return os.EX_USAGE
+        return USAGE
     try:
         die_with_parent(options.parent)
         faulthandler.register(signal.SIGQUIT, all_threads=True)

@@ -25,6 +25,7 @@ from state.models.market_clock import MarketClockSetting
 from state.models.supervisor import SupervisorState
 from state.process import own_command
 
+USAGE = 2
 READY_S = 20.0
 WAIT_AFTER_CANCEL_S = 1.0
 """The simulated exchange is told to let its cancel-all hold as long, and the home to wait as long."""
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if not options.headless and not sys.stdout.isatty():
         print("flightdeck demo: no terminal here; use: flightdeck demo --headless --seconds N", file=sys.stderr)
-        return os.EX_USAGE
+        return USAGE
     clock = SystemClock()
     try:
         home = _locate(options.home)
