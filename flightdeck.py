@@ -21,7 +21,7 @@ COMMANDS = (
     ("cancel", "engine.cancel:main", "cancel what rests at the exchange and verify it"),
     ("engine", "engine.main:main", ""),
 )
-USAGE = 2
+USAGE, IO_ERROR, CONFIG = 2, 74, 78
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,21 +47,34 @@ def run(target: str, argv: list[str]) -> int:
     module, function = target.split(":")
     try:
         code: int = getattr(import_module(module), function)(argv)
-        sys.stdout.flush()
+        return _flushed() or code
     except BrokenPipeError:
-        sys.stderr.close()
+        sys.stdout = None  # or the interpreter tries again, and complains
         return 141
     except KeyboardInterrupt:
         return 130
-    return code
+
+
+def _flushed() -> int:
+    """0 when what was printed went out; a full disk behind stdout is told in one line."""
+    try:
+        if sys.stdout is not None:  # closed by `>&-`
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"flightdeck: cannot print: {error.strerror}", file=sys.stderr)
+        sys.stdout = None
+        return IO_ERROR
+    return 0
 
 
 def kill(argv: list[str]) -> int:
     """`flightdeck kill`, and for `on --cancel` afterwards `flightdeck cancel` on the same home."""
     code = run("state.commands.kill:main", argv)
-    if code == 0 and "on" in argv and "--cancel" in argv:
-        home = [word for at, word in enumerate(argv) if word == "--home" or argv[at - 1] == "--home"]
-        return run("engine.cancel:main", home)
+    if "on" in argv and "--cancel" in argv and code not in (USAGE, CONFIG):  # all the more where none could be placed
+        home = [word for at, word in enumerate(argv) if word.startswith("--home") or argv[at - 1 : at] == ["--home"]]
+        return run("engine.cancel:main", home) or code
     return code
 
 

@@ -51,8 +51,8 @@ def engage(home: Home, clock: Clock, *, why: str, via: str, by: str | None = Non
         raise KillError(_cannot_place(home, error)) from error
     kill_id = sentinel.look(home).kill_id
     trouble = _tell(home, clock, "engaged" if placed else "again", kill_id, why=why, via=via, by=by or who())
-    if not placed and not sentinel.look(home).engaged:
-        return engage(home, clock, why=why, via=via, by=by)  # cleared while we were told "already": the kill wins
+    if not sentinel.look(home).engaged:
+        return engage(home, clock, why=why, via=via, by=by)  # cleared before we could acknowledge: the kill wins
     found = "home" if any(os.path.lexists(home.below(f"state/{name}")) for name in TRACES) else "nothing ever ran here"
     return Engagement(kill_id or "", not placed, found, trouble)
 
