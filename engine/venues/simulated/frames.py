@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from engine.market.money import ONE_DOLLAR, format_count, format_money, format_price
-from engine.venues.simulated import wire
+from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.account import Account, ClientFill
 from engine.venues.simulated.happenings import (
     BookDelta,
@@ -131,7 +131,7 @@ def fill(item: ClientFill) -> str:
 
 def user_order(happening: OrderChanged) -> str:
     order = happening.order
-    body = wire.order(order)
+    body = wire_account.order(order)
     left_out = ("action", "no_price_dollars", "type", "cancel_order_on_pause")
     message = {key: value for key, value in body.items() if key not in left_out}
     message["is_yes"] = order.side is Side.BID

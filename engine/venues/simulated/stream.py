@@ -58,13 +58,10 @@ class Stream:
         outbox.overflowed = session.overflow
         writer = asyncio.create_task(outbox.write())
         try:
-            while True:
-                command = await socket.receive_text()
+            while (message := await socket.receive())["type"] != "websocket.disconnect":
                 self._catch_up()
-                session.handle(command)
-        except (WebSocketDisconnect, KeyError):
-            # KeyError: starlette's answer to a binary frame, which the protocol has none of
-            pass
+                # a binary frame is no command: it is answered as any other that cannot be read
+                session.handle(message.get("text") or "")
         finally:
             self._sessions.remove(session)
             writer.cancel()

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.routing import Route
 
 from engine.market.money import Count, format_count, parse_count, parse_price
-from engine.venues.simulated import wire
+from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.happenings import GroupChanged
 from engine.venues.simulated.instants import MILLISECOND, SECOND
@@ -49,7 +49,7 @@ def routes(house: House) -> list[Route]:
 
 def create(house: House, asked: Asked, account: Account) -> Any:
     request = read_order(Fields.of("CreateOrderV2Request", asked.body))
-    return Reply(201, wire.created(house.trading.create(account, request)))
+    return Reply(201, wire_account.created(house.trading.create(account, request)))
 
 
 def create_batch(house: House, asked: Asked, account: Account) -> Any:
@@ -57,7 +57,7 @@ def create_batch(house: House, asked: Asked, account: Account) -> Any:
     for content in Fields.of("BatchCreateOrdersV2Request", asked.body).objects("orders"):
         try:
             request = read_order(Fields("CreateOrderV2Request", content))
-            entries.append(wire.created(house.trading.create(account, request)))
+            entries.append(wire_account.created(house.trading.create(account, request)))
         except Refusal as refusal:
             entries.append({"error": refusal.entry()})
     return Reply(201, {"orders": entries})

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.routing import Route
 
 from engine.market.money import ONE_DOLLAR, Micros, format_count, format_money
-from engine.venues.simulated import wire
+from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.account import Account, Holding
 from engine.venues.simulated.orders import ClientOrder, OrderStatus
 from engine.venues.simulated.refusals import bad_request, not_found
@@ -45,7 +45,7 @@ def routes(house: House) -> list[Route]:
 def balance(house: House, asked: Asked, account: Account) -> Any:
     available = account.available(house.exchange.netted_events)
     worth = sum(_worth(house, held) for held in account.holdings.values())
-    return wire.balance(account, available, worth, house.exchange.now)
+    return wire_account.balance(available, worth, house.exchange.now)
 
 
 def positions(house: House, asked: Asked, account: Account) -> Any:
@@ -72,8 +72,8 @@ def positions(house: House, asked: Asked, account: Account) -> Any:
         by_event.setdefault(held.event_ticker, []).append(held)
     return {
         "cursor": cursor,
-        "event_positions": [wire.event_position(event, held) for event, held in by_event.items()],
-        "market_positions": [wire.market_position(held, len(account.resting.get(held.ticker, {}))) for held in chosen],
+        "event_positions": [wire_account.event_position(event, held) for event, held in by_event.items()],
+        "market_positions": [wire_account.market_position(held, _resting(account, held)) for held in chosen],
     }
 
 
@@ -91,7 +91,7 @@ def fills(house: House, asked: Asked, account: Account) -> Any:
     )
     # two orders of one account may meet in one trade: the order tells its two fills apart
     chosen, cursor = page(query, "GetFills", listed, lambda each: f"{each.fill_id}:{each.order.order_id}")
-    return {"cursor": cursor, "fills": [wire.fill(each) for each in chosen]}
+    return {"cursor": cursor, "fills": [wire_account.fill(each) for each in chosen]}
 
 
 def settlements(house: House, asked: Asked, account: Account) -> Any:
@@ -107,7 +107,7 @@ def settlements(house: House, asked: Asked, account: Account) -> Any:
         and (until is None or each.settled <= until)
     )
     chosen, cursor = page(query, "GetSettlements", listed, lambda each: each.ticker)
-    return {"cursor": cursor, "settlements": [wire.settlement(each) for each in chosen]}
+    return {"cursor": cursor, "settlements": [wire_account.settlement(each) for each in chosen]}
 
 
 def orders(house: House, asked: Asked, account: Account) -> Any:
@@ -125,14 +125,14 @@ def orders(house: House, asked: Asked, account: Account) -> Any:
         and (until is None or order.created <= until)
     )
     chosen, cursor = page(query, "GetOrders", listed, lambda each: each.order_id)
-    return {"cursor": cursor, "orders": [wire.order(each) for each in chosen]}
+    return {"cursor": cursor, "orders": [wire_account.order(each) for each in chosen]}
 
 
 def one_order(house: House, asked: Asked, account: Account) -> Any:
     order = account.orders.get(asked.path["order_id"])
     if order is None:
         raise not_found()
-    return {"order": wire.order(order)}
+    return {"order": wire_account.order(order)}
 
 
 def queue_positions(house: House, asked: Asked, account: Account) -> Any:
@@ -173,6 +173,10 @@ def limits(house: House, asked: Asked, account: Account) -> Any:
 def endpoint_costs(house: House, asked: Asked) -> Any:
     costs = [{"cost": cost, "method": method, "path": path} for method, path, cost in _COSTS]
     return {"default_cost": 10, "endpoint_costs": costs}
+
+
+def _resting(account: Account, held: Holding) -> int:
+    return len(account.resting.get(held.ticker, {}))
 
 
 def _ahead(house: House, order: ClientOrder) -> int:
