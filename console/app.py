@@ -73,8 +73,8 @@ class Console(App[int]):
     def on_mount(self) -> None:
         """Screens, signals, and the threads that read."""
         possible = {action.id: action.needs is not Needs.RUNNER for action in self.actions}
-        for name, make in (("overview", Overview), ("log", Log)):
-            self.add_mode(name, partial(make, self.actions, possible, read_only=self.read_only))
+        self.add_mode("overview", partial(Overview, self.actions, possible, read_only=self.read_only))
+        self.add_mode("log", partial(Log, self.home, self.actions, possible, read_only=self.read_only))
         self.switch_mode("overview")
         if self._live is None:
             return

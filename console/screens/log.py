@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from textual.widget import Widget
 
+from console.actions import Action
 from console.lines import Line, Span, Tone, line, spread
 from console.matching import EVERYTHING, Matcher
 from console.modals.detail import Detail
@@ -50,18 +51,19 @@ class Log(ConsoleScreen):
 
     AUTO_FOCUS = "JournalView"
 
+    def __init__(self, home: Home, actions: Sequence[Action], possible: dict[str, bool], *, read_only: bool) -> None:
+        super().__init__(actions, possible, read_only=read_only)
+        self._home = home
+        self._opened = False
+        self._busy = asyncio.Lock()
+        self._matcher = EVERYTHING
+        self._polling = False
+        self._new = 0
+
     def body(self) -> Iterator[Widget]:
         yield JournalTitle(id="title")
         yield JournalView(id="journal")
         yield FilterLine(id="filter")
-
-    def on_mount(self) -> None:
-        """Nothing is read before the first snapshot."""
-        self._root: Path | None = None
-        self._lock = asyncio.Lock()
-        self._matcher = EVERYTHING
-        self._painted = 0.0
-        self._new = 0
 
     @property
     def view(self) -> JournalView:
@@ -69,12 +71,13 @@ class Log(ConsoleScreen):
         return self.query_one(JournalView)
 
     def show(self, snapshot: Snapshot) -> None:
-        if self._root is None:
-            self._root = Path(snapshot.home)
-            self._reopen()
         super().show(snapshot)
-        if self.is_current and not self._lock.locked():
-            self.run_worker(self._poll(), group="poll", exclusive=False, exit_on_error=False)
+        if not self._opened:
+            self._opened = True
+            self._reopen()
+        if self.is_current and not self._polling:
+            self._polling = True
+            self.run_worker(self._poll(), group="poll", exit_on_error=False)
 
     def turn(self) -> None:
         """The next journal."""
@@ -88,10 +91,8 @@ class Log(ConsoleScreen):
 
     async def _open(self, matcher: Matcher) -> None:
         """The journal from its end; with a filter, back until there is enough to see."""
-        if self._root is None:
-            return
-        path = self._root / self.query_one(JournalTitle).journal.path
-        async with self._lock:
+        path = self._home.path(self.query_one(JournalTitle).journal)
+        async with self._busy:
             try:
                 tail = await asyncio.to_thread(JournalTail, path, matcher)
             except OSError as error:
@@ -107,8 +108,12 @@ class Log(ConsoleScreen):
         """Look further back, a step at a time, so that the screen lives on."""
         tail = self.view.tail
         while tail is not None and tail is self.view.tail and not tail.complete and wanted > 0:
-            async with self._lock:
-                found = await asyncio.to_thread(tail.older, wanted)
+            try:
+                async with self._busy:
+                    found = await asyncio.to_thread(tail.older, wanted)
+            except OSError as error:
+                self._say(f"cannot be read further back: {error.strerror}")
+                return
             wanted -= found
             if tail is self.view.tail:
                 self.view.moved(found, 0)
@@ -116,21 +121,26 @@ class Log(ConsoleScreen):
         self._tell_state()
 
     async def _poll(self) -> None:
+        try:
+            await self._take_new()
+        except OSError as error:
+            self._say(f"cannot be read: {error.strerror}")
+        finally:
+            self._polling = False
+
+    async def _take_new(self) -> None:
+        """Lines that were appended; painted at once, but not more often than every PAINT_S."""
         tail = self.view.tail
         if tail is None or self.paused:
             return
-        async with self._lock:
+        async with self._busy:
             came, gone = await asyncio.to_thread(tail.poll)
-        self._new = 0 if self.view.following else self._new + came
-        loop = asyncio.get_running_loop()
-        if not came:
+        if not came or tail is not self.view.tail:
             return
-        rest = self._painted + PAINT_S - loop.time()
-        if rest > 0:
-            await asyncio.sleep(rest)
-        self._painted = loop.time()
+        self._new = 0 if self.view.following else self._new + came
         self.view.moved(0, gone)
         self._tell_state()
+        await asyncio.sleep(PAINT_S)
 
     def _tell_state(self) -> None:
         tail, view = self.view.tail, self.view
