@@ -29,11 +29,10 @@ USAGE = 2
 READY_S = 20.0
 WAIT_AFTER_CANCEL_S = 1.0
 """The simulated exchange is told to let its cancel-all hold as long, and the home to wait as long."""
-STOP_S = 15.0
+STOP_S = 8.0
+"""For stopping all of it, so that a headless run of N seconds fits into N + 10 s."""
 TICK_S = 0.2
 PROGRESS_S = 5.0
-HEADLESS_MARGIN_S = 6.0
-"""Taken from the end of a headless run for stopping, so that all of it fits into N + 10 s."""
 
 
 def main(argv: list[str]) -> int:
@@ -103,8 +102,9 @@ class Demo:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("console", "supervisor", "exchange"):
-            self._end(name)
+        deadline = time.monotonic() + STOP_S
+        for name in ("console", "supervisor", "exchange"):  # the supervisor's last act is to cancel at the exchange
+            self._end(name, deadline)
 
     def run(self, options: argparse.Namespace) -> int:
         """Start everything, arm the home, then wait; the exit code of the demo."""
@@ -115,7 +115,7 @@ class Demo:
         write_config(self.home)
         self._start("supervisor", own_command("up", *self._ours()), log="logs/supervisor.log")
         if options.headless:
-            return self._wait_headless(began + options.seconds - HEADLESS_MARGIN_S)
+            return self._wait_headless(began + options.seconds)
         return self._wait_console()
 
     def _ours(self) -> list[str]:
@@ -135,8 +135,11 @@ class Demo:
         return False
 
     def _start(self, name: str, argv: list[str], *, log: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+        """In a session of its own: a Ctrl-C or a lost terminal is for the demo, which ends its processes in order."""
         with Path(self.home.root / log).open("ab") as file:
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout or file, stderr=file)
+            child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=stdout or file, stderr=file, start_new_session=True
+            )
         self._children[name] = child
         return child
 
@@ -166,11 +169,16 @@ class Demo:
         return os.EX_OK if worked else 1
 
     def _arm(self) -> bool:
-        """Start trading in our own simulated home, once its supervisor is up; a kill that stands is a person's."""
+        """Start trading in our own simulated home, once its supervisor is up; whether that is done with.
+
+        Under a kill it is: whoever clears it has to start as well.
+        """
         state = fold(self.home, self.clock)
+        if state.engaged:
+            return True
         found = read(self.home, Home.supervisor, SupervisorState, self.clock)
         ours = found.good and found.value is not None and found.value.pid == self._children["supervisor"].pid
-        if state.engaged or not ours or state.last_cancel_ns is None:
+        if not ours or state.last_cancel_ns is None:
             return False
         if (self.clock.boottime_ns() - state.last_cancel_ns) / NANOS < WAIT_AFTER_CANCEL_S:
             return False
@@ -183,14 +191,14 @@ class Demo:
     def _ask_to_stop(self, *_: object) -> None:
         self._asked_to_stop = True
 
-    def _end(self, name: str) -> None:
-        """SIGTERM, wait, SIGKILL at the deadline."""
+    def _end(self, name: str, deadline: float) -> None:
+        """SIGTERM, wait, SIGKILL at the deadline (monotonic)."""
         child = self._children.get(name)
         if child is None or child.poll() is not None:
             return
         child.terminate()
         try:
-            child.wait(STOP_S)
+            child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

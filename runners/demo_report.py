@@ -30,11 +30,12 @@ def _verdict(gate: GateReport) -> str:
 
 
 def summary(home: Home, clock: Clock) -> tuple[str, bool]:
-    """The last lines of a headless run, and whether the desk worked: an engine that cycled and a readable book."""
+    """The last lines of a headless run, and whether the desk worked: an engine that cycles and a book that is kept."""
     beat = read(home, Home.heartbeat, Heartbeat, clock)
     book = read(home, Home.positions, ShadowBook, clock)
-    if beat.value is None or book.value is None:
-        return f"the desk did not come up: heartbeat {beat.reason}, book {book.reason}; see {home.root}/logs", False
+    if not (beat.good and book.good) or beat.value is None or book.value is None:
+        found = f"heartbeat {beat.reason or 'ok'}, book {book.reason or 'ok'}"
+        return f"the desk is not up: {found}; see {home.root}/logs", False
     unrealised = "unknown" if book.value.unrealised_usd is None else f"{book.value.unrealised_usd:+.2f}"
     kill = fold(home, clock)
     lines = [

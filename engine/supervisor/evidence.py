@@ -71,4 +71,3 @@ class EvidenceRoom:
         if view.value is None or view.value.as_of is None:
             return None
         return (self.clock.now() - view.value.as_of).total_seconds()
-

@@ -41,12 +41,13 @@ class RestingOrders:
         while True:
             await asyncio.sleep(period)
             if not engine_lives():
-                await self._list()
+                await self.list_once()
 
-    async def _list(self) -> None:
+    async def list_once(self) -> None:
+        """List our account now. An exchange that does not answer, or a full disk, is told; supervision goes on."""
         try:
             await self.account.list_now()
-        except VenueError as error:
+        except (VenueError, OSError) as error:
             self.emit(EventType.LISTING_FAILED, f"listing of resting orders: {error}", severity="warning")
 
     async def close(self) -> None:

@@ -106,5 +106,6 @@ class Supervisor:
         kill.disarm(self.anchor, self.clock, by=self.board.name, why="supervisor stopped")
         await self.engine.stop()
         teller = self.enforcer.teller(self.anchor.look().kill_id)
-        await self.resting.cancel(teller, deadline_s=self.stop_timeout_s)
+        if await self.resting.cancel(teller, deadline_s=self.stop_timeout_s):
+            await self.resting.list_once()  # the last word on what rests is a true one
         self.board.tell(engine="stopped", engine_pid=None)

@@ -1,0 +1,235 @@
+"""A desk of real processes in a home of its own, handled as a stranger would: by commands, signals and files."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from inotify_simple import INotify, flags
+
+T = TypeVar("T")
+CHANGES = flags.CREATE | flags.MOVED_TO | flags.MODIFY | flags.DELETE
+PATIENCE_S = 30.0
+LOOK_MS = 100
+"""What no file tells (a process that ended, an answer of the exchange) is asked again after so long."""
+RUNGS = ["sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2"]
+
+
+@dataclass
+class Desk:
+    """One home, the commands started on it, and what they said."""
+
+    home: Path
+    said: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    commands: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    # Commands
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start a command on this home; what it says is kept in files, see `out` and `err`."""
+        number = len(self.commands)
+        with (self.said / f"{number}.out").open("wb") as out, (self.said / f"{number}.err").open("wb") as err:
+            command = subprocess.Popen(
+                self.argv(*words), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=os.environ | self.environ
+            )
+        self.commands.append(command)
+        return command
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "flightdeck", *words, "--home", str(self.home)]
+
+    def run(self, *words: str, seconds: float = PATIENCE_S) -> int:
+        """Run a command to its end; its exit code."""
+        return self.start(*words).wait(seconds)
+
+    def out(self, command: int | subprocess.Popen[bytes] = -1) -> str:
+        return self._text(command, "out")
+
+    def err(self, command: int | subprocess.Popen[bytes] = -1) -> str:
+        return self._text(command, "err")
+
+    def _text(self, command: int | subprocess.Popen[bytes], kind: str) -> str:
+        number = self.commands.index(command) if isinstance(command, subprocess.Popen) else command
+        return (self.said / f"{number % len(self.commands)}.{kind}").read_text()
+
+    def status(self) -> dict[str, Any]:
+        assert self.run("status", "--json") == 0
+        told: dict[str, Any] = json.loads(self.out())
+        return told
+
+    def demo(self, seconds: float = 600.0) -> subprocess.Popen[bytes]:
+        """A headless demo, up and trading: gate open, six real orders at the exchange."""
+        demo = self.start("demo", "--headless", "--seconds", str(seconds))
+        self.wait_for("the demo trades", lambda: demo.poll() is not None or len(self.resting()) == 6)
+        assert demo.poll() is None, self.err(demo)
+        return demo
+
+    def end(self, command: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask a command to end; its exit code. Whatever it started must be gone with it."""
+        command.send_signal(number)
+        code = command.wait(PATIENCE_S)
+        assert self.processes() == {}
+        return code
+
+    # Files
+
+    def path(self, name: str) -> Path:
+        return self.home / name
+
+    def document(self, name: str) -> dict[str, Any]:
+        """A document of state/, {} while there is none that can be read."""
+        try:
+            found = json.loads(self.path(f"state/{name}.json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The whole lines of a journal of logs/."""
+        try:
+            raw = self.path(f"logs/{name}.jsonl").read_bytes()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in raw.split(b"\n")[:-1]]
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines("system_events") if line["event"] == event]
+
+    def wait_for(self, what: str, look: Callable[[], T], seconds: float = PATIENCE_S) -> T:
+        """Look again whenever a file of the home changes, until the look gives something."""
+        deadline = time.monotonic() + seconds
+        with INotify() as changes:
+            for folder in (self.home, self.home / "state", self.home / "logs"):
+                with contextlib.suppress(FileNotFoundError):
+                    changes.add_watch(str(folder), CHANGES)
+            while True:
+                found = look()
+                if found:
+                    return found
+                assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}\n{self.told()}"
+                changes.read(timeout=LOOK_MS)
+
+    def cycles(self, more: int) -> None:
+        """Wait until the engine has gone through so many further cycles."""
+        before = len(self.lines("run"))
+        self.wait_for(f"{more} further cycles", lambda: len(self.lines("run")) >= before + more)
+
+    def told(self) -> str:
+        """The last words of everybody, for a test that failed."""
+        events = [f"{line['at']} {line['event']}: {line['message']}" for line in self.lines("system_events")[-15:]]
+        logs = [f"{log.name}: {log.read_text()[-500:]}" for log in sorted(self.home.glob("logs/*.log"))]
+        return "\n".join([*events, *logs, *(f"stderr {n}: {self.err(n)[-500:]}" for n in range(len(self.commands)))])
+
+    # Processes
+
+    def processes(self) -> dict[int, str]:
+        """Everything that runs on this home: pid and command, by what /proc tells."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if any(word.startswith(os.fsencode(self.home)) for word in words):
+                at = words.index(b"flightdeck") + 1 if b"flightdeck" in words else 0
+                found[int(folder.name)] = words[at].decode()
+        return found
+
+    def pid(self, name: str) -> int:
+        """The one process of this name."""
+        [pid] = [pid for pid, word in self.processes().items() if word == name]
+        return pid
+
+    def signal(self, name: str, number: signal.Signals) -> int:
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    # The exchange, asked without our client
+
+    def ask(self, path: str, **query: str) -> dict[str, Any]:
+        """A signed GET. Raises OSError where no exchange answers."""
+        credentials = json.loads(self.path("credentials/credentials.json").read_bytes())
+        url = f"{credentials['base_url']}{path}"
+        stamp = str(time.time_ns() // 1_000_000)
+        key = load_pem_private_key(Path(credentials["private_key_path"]).read_bytes(), None)
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
+        message = f"{stamp}GET{urllib.parse.urlsplit(url).path}".encode()
+        signature = key.sign(message, pss, hashes.SHA256())  # type: ignore[union-attr, call-arg]
+        signed = {
+            "KALSHI-ACCESS-KEY": credentials["key_id"],
+            "KALSHI-ACCESS-TIMESTAMP": stamp,
+            "KALSHI-ACCESS-SIGNATURE": base64.b64encode(signature).decode(),
+        }
+        request = urllib.request.Request(f"{url}?{urllib.parse.urlencode(query)}", headers=signed)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+    def orders(self, **query: str) -> list[dict[str, Any]]:
+        """Our orders at the exchange; none where there is no exchange yet."""
+        try:
+            orders: list[dict[str, Any]] = self.ask("/portfolio/orders", limit="1000", **query)["orders"]
+        except (OSError, KeyError, ValueError):
+            return []
+        return orders
+
+    def resting(self) -> list[dict[str, Any]]:
+        return self.orders(status="resting")
+
+    def boottime_ns(self, order: dict[str, Any]) -> int:
+        """When the exchange took an order, on CLOCK_BOOTTIME as the kill's rungs are."""
+        clock = self.document("market_clock")
+        start, created = (datetime.fromisoformat(text) for text in (clock["start"], order["created_time"]))
+        return int(clock["anchor_ns"] + (created - start).total_seconds() * 1e9 / clock["speed"])
+
+
+def _sweep(desk: Desk) -> dict[int, str]:
+    """End what a test left running; commands that it ended itself are not among them."""
+    for command in desk.commands:
+        if command.poll() is None:
+            command.terminate()
+    for command in desk.commands:
+        try:
+            command.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            command.wait()
+    left = desk.processes()
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return left
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk that is down at first. When the test is over nothing of it may run, and nobody may have seen a traceback."""
+    said = tmp_path / "said"
+    said.mkdir()
+    desk = Desk(tmp_path / "home", said, {"FLIGHTDECK_ENGINE__CYCLE_S": "0.25"})
+    try:
+        yield desk
+    finally:
+        left = _sweep(desk)
+    assert left == {}
+    spoken = [*said.iterdir(), *desk.home.glob("logs/*.log")]
+    assert [file.name for file in spoken if b"Traceback" in file.read_bytes()] == []
