@@ -83,12 +83,12 @@ class DocumentWriter(Generic[M]):
         }
         stamped = value.model_copy(update=envelope)
         raw = mask_line(stamped.model_dump_json().encode()) + b"\n"
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        temporary = f"{self._path.parent}/.{self._path.name}.{os.getpid()}.tmp"
         try:
             signature = _create(temporary, raw, self.entry.durable)
             os.replace(temporary, self._path)  # noqa: PTH105  (a third of the cost of Path.replace, each cycle)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
         self._remember(signature, raw, stamped)
         if self.entry.durable:
@@ -142,14 +142,15 @@ class DocumentWriter(Generic[M]):
                 leftover.unlink(missing_ok=True)
 
 
-def _create(path: Path, data: bytes, durable: bool) -> Signature:
+def _create(path: str, data: bytes, durable: bool) -> Signature:
     fd = os.open(path, _CREATE, FILE_MODE)
     try:
-        os.fchmod(fd, FILE_MODE)
         write_all(fd, data)
+        stat = os.fstat(fd)
+        if stat.st_mode & 0o777 != FILE_MODE:
+            os.fchmod(fd, FILE_MODE)  # the umask took something away
         if durable:
             os.fsync(fd)
-        stat = os.fstat(fd)
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
     finally:
         os.close(fd)

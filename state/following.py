@@ -11,6 +11,8 @@ from pathlib import Path
 CHUNK = 1024 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
 """What has no newline for so long is no journal line; it is skipped and counted."""
+FILES_IN_VIEW = 4
+"""Rotated files that are still looked into for lines of writers that were late."""
 _PRINT_BYTES = 64
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -99,7 +101,7 @@ class Follower:
     def __init__(self, path: Path, offset: int | None = None, inode: int | None = None) -> None:
         self.path = path
         self._current: _Open | None = None
-        self._leaving: _Open | None = None
+        self._left: list[_Open] = []
         self._waiting: list[_Open] = []
         self._pending = Batch()
         self._current = self._open(path)
@@ -114,10 +116,10 @@ class Follower:
     def poll(self, max_bytes: int = CHUNK) -> Batch:
         """Whole lines that are new, about `max_bytes` of them. Never blocks; raises OSError on disk trouble only."""
         batch, self._pending = self._pending, Batch()
-        if self._leaving is not None:
-            self._leaving.take(batch, max_bytes)
-            if self._leaving.gone() and not batch.more:
-                self._leave()  # a deleted file would keep its blocks for as long as we hold it
+        for file in list(self._left):
+            file.take(batch, max_bytes)
+            if file.gone() and not batch.more:
+                self._leave(file)  # a deleted file would keep its blocks for as long as we hold it
         if self._current is None and not batch.more:
             self._current = self._next()
         current = self._current
@@ -135,11 +137,10 @@ class Follower:
 
     def close(self) -> None:
         """Close every file."""
-        for file in (self._current, self._leaving, *self._waiting):
+        for file in (self._current, *self._left, *self._waiting):
             if file is not None:
                 file.close()
-        self._current = self._leaving = None
-        self._waiting = []
+        self._current, self._left, self._waiting = None, [], []
 
     def _look_for_another(self, batch: Batch, max_bytes: int) -> None:
         """At the end of the file: is what lies at the path still this one?"""
@@ -165,15 +166,16 @@ class Follower:
         batch.more = self._current is not None
 
     def _depart(self) -> None:
-        """Keep the file that is being left in view until the next: who opened it before the move may still write."""
-        self._leave()
-        self._leaving = self._current
+        """Keep the file that is being left in view: who opened it before the move may still write."""
+        assert self._current is not None
+        self._left.append(self._current)
+        if len(self._left) > FILES_IN_VIEW:
+            self._leave(self._left[0])
 
-    def _leave(self) -> None:
-        if self._leaving is not None:
-            self._pending.skipped += self._leaving.size() - self._leaving.offset
-            self._leaving.close()
-            self._leaving = None
+    def _leave(self, file: _Open) -> None:
+        self._pending.skipped += file.size() - file.offset
+        self._left.remove(file)
+        file.close()
 
     def _next(self) -> _Open | None:
         return self._waiting.pop(0) if self._waiting else self._open(self.path)

@@ -28,6 +28,7 @@ __all__ = ["Batch", "Follower", "JournalWriter", "Page", "last_lines", "lines_be
 
 FILE_MODE = 0o640
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 _TAIL_BLOCK = 64 * 1024
 
 
@@ -151,10 +152,11 @@ def encode(line: JournalLine | Mapping[str, object]) -> bytes:
 
     Raises TypeError for a value that has no place in a journal.
     """
+    if type(line) is dict:
+        return orjson.dumps(line, default=_spell, option=_OPTIONS)
     if isinstance(line, Mapping):
-        options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
-        return orjson.dumps(line if isinstance(line, dict) else dict(line), default=_spell, option=options)
-    return line.model_dump_json().encode() + b"\n"
+        return orjson.dumps(dict(line), default=_spell, option=_OPTIONS)
+    return line.__pydantic_serializer__.to_json(line) + b"\n"
 
 
 def _spell(value: object) -> str:

@@ -41,16 +41,19 @@ def load_bytes(path: Path) -> bytes | OSError | int:
             return OSError(errno.EINVAL, f"not a regular file ({filemode(stat.st_mode)})")
         if stat.st_size > MAX_BYTES:
             return stat.st_size
-        blocks = []
-        left = MAX_BYTES + 1
-        while left and (block := os.read(fd, min(left, max(stat.st_size, 512) + 1))):
-            blocks.append(block)
-            left -= len(block)
-        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        raw = os.read(fd, stat.st_size + 1)
+        return raw if len(raw) == stat.st_size else _read_on(fd, raw)
     except OSError as error:
         return error
     finally:
         os.close(fd)
+
+
+def _read_on(fd: int, raw: bytes) -> bytes:
+    """The rest of a file that grew while it was read, or came in pieces; at most a byte more than is allowed."""
+    while len(raw) <= MAX_BYTES and (more := os.read(fd, MAX_BYTES + 1 - len(raw))):
+        raw += more
+    return raw
 
 
 def unreadable(found: OSError | int) -> Reading[M]:
@@ -82,10 +85,10 @@ class DocumentReader(Generic[M]):
         changed = self.read_if_changed()
         if changed is not None:
             return changed
-        if self._last.value is None:
-            return self._last
-        self._last = replace(self._last, age_s=self._age(self._last.value))
-        return self._last
+        last = self._last
+        if last.value is None:
+            return last
+        return Reading(last.outcome, last.value, last.reason, last.size, self._age(last.value))
 
     def read_if_changed(self) -> Reading[M] | None:
         """A new reading when the file changed or has just gone stale, else None."""

@@ -35,38 +35,47 @@ _SHAPES = re.compile(
     rf"""
       -----BEGIN\ [A-Z0-9\ ]*-----.*?(?:-----END\ [A-Z0-9\ ]*-----|\Z)
     | (?P<header>{_HEADERS}{_ASSIGNED})[^\s"',;\\)]+
-    | (?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{{6,}}
+    | (?P<scheme>\bbearer\s+)[A-Za-z0-9._~+/=-]{{6,}}
     | (?P<pair>\b(?:[\w-]*[_-])?(?:{_NAMES})["']?\s*[:=]\s*["']?(?:(?:bearer|basic)\s+)?+)(?!\[masked\])[^\s"',;&}})\]]+
     | \beyJ[\w-]{{10,}}\.[\w-]+\.[\w-]*
     | \bdop_v1_[0-9a-f]{{64}}
-    | \b0x[0-9a-f]{{64}}\b
-    | (?-i:\bPK[A-Z0-9]{{18}}\b)
     | https://hooks\.slack\.com/\S+
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _NEEDLES = (
-    b"secret", b"pass", b"token", b"api_key", b"apikey", b"api-key", b"auth", b"bearer", b"basic ", b"private",
-    b"-----begin", b"access", b"apca", b"poly_", b"cookie", b"signature", b"key_id", b"key-id", b"keyid",
-    b"credentials", b"webhook", b"hooks.", b"eyj", b"dop_v1_", b"0x", b"pk",
+    b"key", b"secret", b"pass", b"token", b"auth", b"bearer", b"cookie", b"credential", b"signature", b"webhook",
+    b"hooks.", b"kalshi-access", b"-----begin", b"eyj", b"dop_v_",
 )  # fmt: skip
+_DIGITS = b"0123456789"
+_REMEMBERED, _LONGEST_REMEMBERED = 2048, 4096
+_FEWEST_LETTERS = 4
 
 
 class _Loaded:
     """The exact secrets of this process, in every spelling in which they could leave it."""
 
     def __init__(self) -> None:
-        self.needles: tuple[bytes, ...] = ()
         self.values: tuple[str, ...] = ()
+        self.needles: tuple[bytes, ...] = ()
+        """The values without their digits."""
+        self.digits: tuple[bytes, ...] = ()
+        """Values that are hardly more than digits."""
+        self.clean: set[bytes] = set()
+        """Lines without their digits that hold no needle: journals repeat themselves but for their numbers."""
 
     def add(self, secret: str) -> None:
         spellings = {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
-        raw = secret.encode()
+        raw = secret.encode("utf-8", "surrogateescape")
         spellings |= {raw.hex(), raw.hex().upper(), b64encode(raw).decode().rstrip("=")}
         spellings |= {line for line in secret.splitlines() if len(line) >= 40 and "-----" not in line}
         values = {value for value in spellings if len(value) >= SHORTEST_SECRET} | set(self.values)
         self.values = tuple(sorted(values, key=len, reverse=True))
-        self.needles = tuple(value.encode() for value in self.values)
+        spelt = [value.encode("utf-8", "surrogateescape") for value in self.values]
+        letters = [value.translate(None, _DIGITS) for value in spelt]
+        self.needles = tuple(few for few in letters if len(few) >= _FEWEST_LETTERS)
+        self.digits = tuple(value for value, few in zip(spelt, letters, strict=True) if len(few) < _FEWEST_LETTERS)
+        self.clean = set()
 
 
 _loaded = _Loaded()
@@ -110,16 +119,30 @@ def mask(value: object) -> object:
 def mask_line(line: bytes) -> bytes:
     """A line of JSON without secrets, still a line of JSON; what is not JSON is masked as text.
 
-    A line without any needle is returned as it is, after one pass of byte searches.
+    What decides is the line without its digits: where that holds no needle, or was seen before, nothing is parsed.
     """
-    lowered = line.lower()
-    for needle in _NEEDLES:
-        if needle in lowered:
-            return _mask_parsed(line)
-    for needle in _loaded.needles:
-        if needle in line:
+    letters = line.translate(None, _DIGITS)
+    if letters not in _loaded.clean and _suspicious(letters):
+        return _mask_parsed(line)
+    for number in _loaded.digits:
+        if number in line:
             return _mask_parsed(line)
     return line
+
+
+def _suspicious(letters: bytes) -> bool:
+    lowered = letters.lower()
+    for needle in _NEEDLES:
+        if needle in lowered:
+            return True
+    for needle in _loaded.needles:
+        if needle in letters:
+            return True
+    if len(letters) <= _LONGEST_REMEMBERED:
+        if len(_loaded.clean) >= _REMEMBERED:
+            _loaded.clean.clear()
+        _loaded.clean.add(letters)
+    return False
 
 
 def _mask_parsed(line: bytes) -> bytes:

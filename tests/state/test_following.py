@@ -25,6 +25,15 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def rotate(path: Path) -> None:
+    """As logrotate does: NAME.1 becomes NAME.2 and so on, then NAME becomes NAME.1."""
+    for number in range(40, 0, -1):
+        old = path.with_name(f"{path.name}.{number}")
+        if old.exists():
+            old.rename(path.with_name(f"{path.name}.{number + 1}"))
+    path.rename(path.with_name(f"{path.name}.1"))
+
+
 def everything(follower: Follower) -> list[bytes]:
     found: list[bytes] = []
     while True:
@@ -108,11 +117,7 @@ def test_several_rotations_between_two_polls_lose_nothing(path: Path) -> None:
     follower = Follower(path, 0)
     assert everything(follower) == [b"1"]
     for number in (2, 3, 4):
-        for old in (2, 1):
-            source = path.with_name(f"run.jsonl.{old}")
-            if source.exists():
-                source.rename(path.with_name(f"run.jsonl.{old + 1}"))
-        path.rename(path.with_name("run.jsonl.1"))
+        rotate(path)
         append(path, b"%d\n" % number)
     assert everything(follower) == [b"2", b"3", b"4"]
 
@@ -248,7 +253,7 @@ def test_writers_racing_a_follower_through_rotations(path: Path) -> None:
         found += follower.poll().lines
         if rotations < 3 and len(found) > 1_500 * (rotations + 1) and path.exists():
             rotations += 1
-            path.rename(path.with_name(f"run.jsonl.away{rotations}"))
+            rotate(path)
     for _ in range(10):
         found += everything(follower)
     for name in (0, 1):
@@ -288,11 +293,7 @@ class Following(RuleBasedStateMachine):
     @precondition(lambda self: not self.half and self.path.exists())
     @rule()
     def rotate(self) -> None:
-        for number in range(40, 0, -1):
-            old = self.path.with_name(f"run.jsonl.{number}")
-            if old.exists():
-                old.rename(self.path.with_name(f"run.jsonl.{number + 1}"))
-        self.path.rename(self.path.with_name("run.jsonl.1"))
+        rotate(self.path)
 
     @rule(max_bytes=st.integers(1, 20))
     def poll(self, max_bytes: int) -> None:
