@@ -11,11 +11,13 @@ from engine.connection import open_rest
 from engine.stopping import RungTeller, stop_at_exchange
 from engine.venues.kalshi.cancel import Progress
 from engine.venues.kalshi.errors import VenueError
-from state import sentinel
+from state import kill, permit
 from state.clock import Clock, SystemClock
 from state.config import ConfigError, Settings, load
 from state.home import Home, HomeError
-from state.kill import who
+from state.kill_journal import record
+from state.lock import holder
+from state.sentinel import Anchor
 
 DEADLINE_S = 30.0
 
@@ -42,8 +44,8 @@ def main(argv: list[str]) -> int:
 
 
 async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: float) -> int:
-    kill_id = sentinel.look(home).kill_id
-    by = who()
+    by = kill.who()
+    kill_id = _deny(home, clock, by)
 
     def told(progress: Progress) -> None:
         left = "left unknown" if progress.left is None else f"{progress.left} left"
@@ -55,3 +57,17 @@ async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: floa
     if not verified:
         print(f"flightdeck cancel: not verified within {deadline_s:.0f} s", file=sys.stderr)
     return os.EX_OK if verified else 1
+
+
+def _deny(home: Home, clock: Clock, by: str) -> str | None:
+    """Under a kill: take start and permit away, and say so when no engine lives that could send. The kill's identity."""
+    with Anchor(home) as anchor:
+        look = anchor.look()
+        if look.kill_id is None:
+            return None
+        kill.disarm(anchor, clock, by=by, why=look.reason)
+        permit.remove(anchor, permit.PERMIT)
+    state = kill.observe(home, clock, by=by)
+    if state.rung("engine_denied") is None and holder(home, "engine") is None:
+        record(home, clock, "rung", kill_id=look.kill_id, rung="engine_denied", by=by, why="no engine lives")
+    return look.kill_id

@@ -222,7 +222,7 @@ def _sweep(desk: Desk) -> dict[int, str]:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk that is down at first. When the test is over nothing of it may run, and nobody may have seen a traceback."""
+    """A desk that is down at first. After the test nothing of it may run, and nobody may have seen a traceback."""
     said = tmp_path / "said"
     said.mkdir()
     desk = Desk(tmp_path / "home", said, {"FLIGHTDECK_ENGINE__CYCLE_S": "0.25"})
