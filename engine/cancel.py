@@ -60,7 +60,7 @@ async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: floa
 
 
 def _deny(home: Home, clock: Clock, by: str) -> str | None:
-    """Under a kill: take start and permit away, and say so when no engine lives that could send. The kill's identity."""
+    """Under a kill: take start and permit away, and say so when no engine lives to send. The kill's identity."""
     with Anchor(home) as anchor:
         look = anchor.look()
         if look.kill_id is None:
