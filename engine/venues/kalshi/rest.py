@@ -11,7 +11,7 @@ import httpx
 
 from engine.market.money import Count, format_count
 from engine.venues.kalshi.clock_offset import Offset
-from engine.venues.kalshi.errors import Ambiguous, MalformedAnswer, Rejected
+from engine.venues.kalshi.errors import Ambiguous, Denied, MalformedAnswer, Rejected
 from engine.venues.kalshi.hosts import Source
 from engine.venues.kalshi.http import DEFAULT_TIMEOUT, Http, Look, Params
 from engine.venues.kalshi.limits import Sleep
@@ -77,11 +77,14 @@ class KalshiRest(Questions):
 
     @property
     def orders_in_flight(self) -> frozenset[str]:
-        """The client_order_ids of orders that may be on their way: neither answered nor known to be unresolved."""
+        """The client_order_ids whose body left and that are neither answered nor known to be unresolved.
+
+        An order that still waits, signs or connects is not among them: its look is yet to come.
+        """
         return frozenset(self._in_flight)
 
     async def none_in_flight(self) -> None:
-        """Wait until every order on its way was answered or became Ambiguous or NotSent."""
+        """Wait until every order that left was answered or became Ambiguous."""
         await self._idle.wait()
 
     async def create_order(self, order: NewOrder, look: Look) -> OrderAck:
@@ -89,16 +92,24 @@ class KalshiRest(Questions):
 
         An FOK that finds too little is Rejected (409); an IOC that does is an ack with nothing filled.
         """
-        if order.client_order_id in self._in_flight:
-            raise ValueError(f"order {order.client_order_id!r} is on its way already")
-        self._in_flight.add(order.client_order_id)
-        self._idle.clear()
+        left = False
+
+        def look_and_leave() -> None:
+            nonlocal left
+            look()
+            if order.client_order_id in self._in_flight:
+                raise Denied(f"order {order.client_order_id!r} is on its way already")
+            left = True
+            self._in_flight.add(order.client_order_id)
+            self._idle.clear()
+
         try:
-            answer = await self._http.post_looked(_ORDERS, order.body(), look)
+            answer = await self._http.post_looked(_ORDERS, order.body(), look_and_leave)
         finally:
-            self._in_flight.discard(order.client_order_id)
-            if not self._in_flight:
-                self._idle.set()
+            if left:
+                self._in_flight.discard(order.client_order_id)
+                if not self._in_flight:
+                    self._idle.set()
         return _acted(OrderAck.parse, answer)
 
     async def cancel_order(self, order_id: str, ticker: str, *, urgent: bool = True) -> CancelOutcome:

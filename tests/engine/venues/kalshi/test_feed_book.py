@@ -54,9 +54,10 @@ def test_a_damaged_snapshot_leaves_the_book_as_it_was(bids: list[tuple[int, int]
     assert book.levels() == before
 
 
-prices = st.integers(1, 30)
-sides = st.dictionaries(prices, st.integers(1, 500), max_size=10)
-deltas = st.lists(st.tuples(st.sampled_from([BID, ASK]), prices, st.integers(-300, 300)), max_size=80)
+# few prices and small counts, so that levels empty and come back often
+prices = st.integers(1, 8)
+sides = st.dictionaries(prices, st.integers(1, 3), max_size=8)
+deltas = st.lists(st.tuples(st.sampled_from([BID, ASK]), prices, st.integers(-3, 3)), max_size=80)
 
 
 @given(sides, sides, deltas)

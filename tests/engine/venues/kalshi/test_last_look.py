@@ -24,6 +24,7 @@ class BareSocket:
     def __init__(self) -> None:
         self.received: list[bytearray] = []
         self.ended: list[asyncio.Event] = []
+        self.whole = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.base_url = ""
@@ -37,6 +38,7 @@ class BareSocket:
                 got += chunk
                 head, separator, body = bytes(got).partition(b"\r\n\r\n")
                 if separator and len(body) == int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]):
+                    self.whole.set()
                     await self.may_answer.wait()
                     writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s" % (len(ACK), ACK))
         finally:
@@ -145,13 +147,13 @@ async def test_who_waits_for_no_order_in_flight_waits_until_the_last_is_answered
     exchange: BareSocket, client: KalshiRest
 ) -> None:
     exchange.may_answer.clear()
-    looked = asyncio.Event()
-    sending = asyncio.create_task(client.create_order(ORDER, looked.set))
-    await looked.wait()
+    sending = asyncio.create_task(client.create_order(ORDER, lambda: None))
+    await exchange.whole.wait()
     assert client.orders_in_flight == {"s1-000001"}
     waiting = asyncio.create_task(client.none_in_flight())
-    with pytest.raises(ValueError, match="on its way"):
-        await client.create_order(ORDER, deny)
+    with pytest.raises(NotSent, match="on its way already"):
+        await client.create_order(ORDER, lambda: None)
+    assert client.orders_in_flight == {"s1-000001"}
     assert not waiting.done()
     exchange.may_answer.set()
     await waiting
@@ -161,11 +163,24 @@ async def test_who_waits_for_no_order_in_flight_waits_until_the_last_is_answered
 
 async def test_an_order_whose_task_is_stopped_is_no_longer_in_flight(exchange: BareSocket, client: KalshiRest) -> None:
     exchange.may_answer.clear()
-    looked = asyncio.Event()
-    sending = asyncio.create_task(client.create_order(ORDER, looked.set))
-    await looked.wait()
+    sending = asyncio.create_task(client.create_order(ORDER, lambda: None))
+    await exchange.whole.wait()
     sending.cancel()
     await client.none_in_flight()
     assert client.orders_in_flight == frozenset()
     with pytest.raises(asyncio.CancelledError):
         await sending
+
+
+async def test_an_order_that_has_not_left_yet_holds_up_nobody_who_stops(
+    client: KalshiRest, clock: SimulatedClock
+) -> None:
+    seen: list[frozenset[str]] = []
+
+    def look() -> None:
+        seen.append(client.orders_in_flight)
+        raise Denied("kill switch engaged")
+
+    with pytest.raises(NotSent):
+        await client.create_order(ORDER, look)
+    assert seen == [frozenset()]

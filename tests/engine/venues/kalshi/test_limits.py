@@ -120,6 +120,12 @@ def test_a_bucket_that_never_fills_is_no_answer() -> None:
         )  # fmt: skip
 
 
+def test_a_bucket_that_was_left_alone_for_an_hour_holds_no_more_than_it_can() -> None:
+    bucket = TokenBucket(rate=10, capacity=30, at_ns=0)
+    assert bucket.take(30, 3_600 * NANOS) == 0
+    assert bucket.take(10, 3_600 * NANOS) == pytest.approx(1.0)
+
+
 @given(st.lists(st.tuples(st.integers(1, 30), st.floats(0, 2)), max_size=60))
 def test_a_bucket_never_gives_more_than_its_capacity_and_what_flowed_in(steps: list[tuple[int, float]]) -> None:
     bucket = TokenBucket(rate=10, capacity=30, at_ns=0)

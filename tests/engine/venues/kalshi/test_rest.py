@@ -264,3 +264,12 @@ async def test_the_account_s_own_limits_are_kept_once_they_are_read(rest: Kalshi
     for _ in range(3):
         await rest.exchange_status()
     assert clock.boottime_ns() - before == pytest.approx(2e9)
+
+
+async def test_after_a_429_the_next_request_waits_for_the_budget_to_fill(rest: KalshiRest, loopback, clock) -> None:
+    loopback.script(answer(429, {"error": "too many requests"}), answer(204))
+    with pytest.raises(RateLimited):
+        await rest.cancel_all()
+    before = clock.boottime_ns()
+    await rest.cancel_all()
+    assert clock.boottime_ns() > before
