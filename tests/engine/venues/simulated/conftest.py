@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from engine.market.fees import FeeSchedule
 from engine.market.grid import PriceGrid
 from engine.market.money import parse_count, parse_price
 from engine.market.strikes import Strike
 from engine.venues.simulated.account import Account
+from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.credentials import KEY_NAME, issue
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.happenings import BookDelta, Happening
 from engine.venues.simulated.instants import DAY, HOUR, Instant, to_instant
 from engine.venues.simulated.market import EventSpec, Market, MarketSpec, MarketStatus, SeriesSpec
 from engine.venues.simulated.orders import OrderRequest, SelfTrade, Side, TimeInForce
+from engine.venues.simulated.rest.frame import House
+from engine.venues.simulated.server import application
+from engine.venues.simulated.stream import Stream
 from engine.venues.simulated.trading import Ack, Trading
 
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 START = to_instant(datetime(2026, 11, 17, 19, tzinfo=UTC))
 HIGH, LOW = "KXTEST-26NOV18-T50", "KXTEST-26NOV18-T40"
 
@@ -128,6 +140,39 @@ class Venue:
         return held + self.exchange.crowd_cash + self.exchange.fees_collected
 
 
+class Api:
+    """The REST side of a small exchange, asked with a signature."""
+
+    def __init__(self, venue: Venue, folder: Path) -> None:
+        self.venue = venue
+        self.key = issue(folder, 1)
+        private = serialization.load_pem_private_key((folder / KEY_NAME).read_bytes(), None)
+        assert isinstance(private, rsa.RSAPrivateKey)
+        self.private = private
+        self.account = venue.account(100)
+        keeper = Doorkeeper(lambda: NOW)
+        keeper.admit(self.key, self.account)
+        house = House(venue.exchange, venue.trading, keeper, lambda: None)
+        app = application(house, Stream(venue.exchange, keeper, lambda: None, lambda: 0))
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exchange")
+
+    def headers(self, method: str, path: str, *, skew_ms: int = 0, key: str = "") -> dict[str, str]:
+        stamp = str(int(NOW.timestamp() * 1_000) + skew_ms)
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+        message = f"{stamp}{method}/trade-api/v2{path.partition('?')[0]}"
+        return {
+            "KALSHI-ACCESS-KEY": key or self.key.key_id,
+            "KALSHI-ACCESS-TIMESTAMP": stamp,
+            "KALSHI-ACCESS-SIGNATURE": base64.b64encode(
+                self.private.sign(message.encode(), pss, hashes.SHA256())
+            ).decode(),
+        }
+
+    async def ask(self, method: str, path: str, body: Any = None, *, skew_ms: int = 0, key: str = "") -> httpx.Response:
+        headers = self.headers(method, path, skew_ms=skew_ms, key=key)
+        return await self.client.request(method, f"/trade-api/v2{path}", headers=headers, json=body)
+
+
 @pytest.fixture
 def venue() -> Venue:
     return Venue()
@@ -136,3 +181,10 @@ def venue() -> Venue:
 @pytest.fixture
 def build_venue() -> Callable[[str], Venue]:
     return Venue
+
+
+@pytest.fixture
+async def api(venue: Venue, tmp_path: Path) -> AsyncIterator[Api]:
+    made = Api(venue, tmp_path)
+    yield made
+    await made.client.aclose()

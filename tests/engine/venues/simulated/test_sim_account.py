@@ -83,9 +83,10 @@ def test_what_closes_a_position_holds_nothing_back(venue: Venue) -> None:
 def test_settlement_pays_what_a_contract_is_worth(venue: Venue, result: str, value: int, paid: float) -> None:
     buyer, seller = venue.account(), venue.account()
     trade(venue, buyer, seller, "0.3000", "10.00")
-    held_before, cash = venue.money(), buyer.cash
+    held_before, cash, seller_cash = venue.money(), buyer.cash, seller.cash
     venue.exchange.settle(venue.market, Outcome(result, "", value))
     assert buyer.cash - cash == paid * DOLLAR
+    assert seller.cash - seller_cash == -paid * DOLLAR
     assert buyer.position(venue.market.ticker) == 0
     assert buyer.settlements[0].revenue == paid * DOLLAR
     assert seller.settlements[0].revenue == (10 - paid) * DOLLAR
@@ -96,13 +97,14 @@ COMMANDS = st.lists(
     st.tuples(
         st.integers(0, 2),
         st.sampled_from(["bid", "ask"]),
-        st.integers(1, 99),
-        st.integers(1, 2_000),
+        st.integers(40, 60),
+        st.integers(1, 1_000),
         st.sampled_from(["good_till_canceled", "immediate_or_cancel", "fill_or_kill"]),
         st.sampled_from(["taker_at_cross", "maker"]),
         st.booleans(),
         st.booleans(),
     ),
+    min_size=8,
     max_size=40,
 )
 

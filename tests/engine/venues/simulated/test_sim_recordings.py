@@ -2,76 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from engine.market.money import parse_count, parse_money, parse_price
 from engine.venues.simulated.auth import Doorkeeper
-from engine.venues.simulated.credentials import KEY_NAME, issue
 from engine.venues.simulated.instants import rfc3339
 from engine.venues.simulated.lifecycle import Lifecycle
 from engine.venues.simulated.market import MarketStatus
 from engine.venues.simulated.orders import Side
 from engine.venues.simulated.recordings import RecordingError, read
 from engine.venues.simulated.replay import Replay
-from engine.venues.simulated.rest.frame import House
-from engine.venues.simulated.server import application
 from engine.venues.simulated.stream import Stream
 
-from .conftest import HIGH, Venue
+from .conftest import HIGH, NOW, Api, Venue
 
 pytestmark = pytest.mark.reference
 KALSHI = Path(__file__).resolve().parents[5] / "shared" / "data" / "kalshi"
 DEMO = KALSHI / "recorded_demo_2026-06"
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 # gone since (`service` in errors, 2026-08-06), deprecated (subtitle), or of other kinds of markets than ours
 GONE = {"service", "subtitle", "custom_strike", "primary_participant_key"}
-
-
-class Api:
-    """The REST side of a small exchange, asked with a signature."""
-
-    def __init__(self, venue: Venue, folder: Path) -> None:
-        self.venue = venue
-        self.key = issue(folder, 1)
-        private = serialization.load_pem_private_key((folder / KEY_NAME).read_bytes(), None)
-        assert isinstance(private, rsa.RSAPrivateKey)
-        self.private = private
-        self.account = venue.account(100)
-        keeper = Doorkeeper(lambda: NOW)
-        keeper.admit(self.key, self.account)
-        house = House(venue.exchange, venue.trading, keeper, lambda: None)
-        app = application(house, Stream(venue.exchange, keeper, lambda: None, lambda: 0))
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exchange")
-
-    async def ask(self, method: str, path: str, body: Any = None, *, skew_ms: int = 0, key: str = "") -> httpx.Response:
-        stamp = str(int(NOW.timestamp() * 1_000) + skew_ms)
-        pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-        message = f"{stamp}{method}/trade-api/v2{path.partition('?')[0]}"
-        signature = self.private.sign(message.encode(), pss, hashes.SHA256())
-        headers = {
-            "KALSHI-ACCESS-KEY": key or self.key.key_id,
-            "KALSHI-ACCESS-TIMESTAMP": stamp,
-            "KALSHI-ACCESS-SIGNATURE": base64.b64encode(signature).decode(),
-        }
-        return await self.client.request(method, f"/trade-api/v2{path}", headers=headers, json=body)
-
-
-@pytest.fixture
-async def api(venue: Venue, tmp_path: Path) -> AsyncIterator[Api]:
-    made = Api(venue, tmp_path)
-    yield made
-    await made.client.aclose()
 
 
 def recorded(case: str) -> tuple[int, Any]:

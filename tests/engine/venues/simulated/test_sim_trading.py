@@ -95,6 +95,14 @@ def test_more_than_the_account_has_is_refused(venue: Venue) -> None:
     assert refusal(lambda: venue.order(account, "bid", "0.5000", "2.00"))[:2] == (400, "insufficient_balance")
 
 
+def test_the_fee_of_taking_must_be_there_too(venue: Venue) -> None:
+    venue.order(venue.account(), "ask", "0.5000", "20.00")
+    account = venue.account(10)
+    take = {"tif": "immediate_or_cancel"}
+    assert refusal(lambda: venue.order(account, "bid", "0.5000", "20.00", **take))[1] == "insufficient_balance"
+    assert venue.order(account, "bid", "0.5000", "19.00", **take).filled == 1_900
+
+
 def test_a_client_order_id_is_never_free_again(venue: Venue) -> None:
     account = venue.account()
     ack = venue.order(account, "bid", "0.4000", client_id="once")
