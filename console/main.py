@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from state.home import Home, HomeError
+from state.process import Orphaned, die_with_parent
 
 PARSER_TEXT = "Open the console on a home. It looks, and carries the kill switch; leaving it stops nothing."
 
@@ -18,12 +20,18 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--read-only", action="store_true", help="no acting key, K neither")
     parser.add_argument("--ascii", action="store_true", help="ASCII symbols only")
     parser.add_argument("--mouse", action="store_true", help="let the terminal report the mouse")
+    parser.add_argument("--parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     try:
+        if options.parent is not None:
+            die_with_parent(options.parent, signal.SIGTERM)
         home = Home.locate(options.home)
     except HomeError as error:
         print(f"flightdeck: {error}", file=sys.stderr)
         return 78
+    except Orphaned as error:
+        print(f"flightdeck: {error}", file=sys.stderr)
+        return 69
     if not (os.isatty(0) and os.isatty(2)):
         print("flightdeck: the console needs a terminal; without one: flightdeck status", file=sys.stderr)
         return 69

@@ -147,7 +147,8 @@ def visible_model(model: M) -> M:
 
 def _visible(value: object) -> object:
     if isinstance(value, str):
-        return value if value.isascii() and value.isprintable() else visible(value)
+        shown = visible(value)
+        return value if shown == value else shown
     if isinstance(value, Model):
         changed = {}
         for name, old in value.__dict__.items():

@@ -26,7 +26,7 @@ def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     fields = line(
         Span(pad(name, 23 if wide else 10, mark=glyphs.cut), Tone.TITLE),
         gap,
-        _verdict(snapshot, glyphs, max(13, min(width - 91, 70)) if wide else 15, why=wide),
+        _verdict(snapshot, glyphs, max(13, min(width - 92, 70)) if wide else 15, why=wide),
         gap,
         *_engine(snapshot, glyphs, short=not wide),
         gap,
@@ -68,12 +68,12 @@ def _engine(snapshot: Snapshot, glyphs: Glyphs, *, short: bool) -> Line:
 
 def _permit(snapshot: Snapshot, glyphs: Glyphs, *, meter: bool) -> Line:
     leave = snapshot.leave
-    cells = 8 if meter else 5
+    cells = 9 if meter else 5
     if not leave.valid or leave.age_s is None or not leave.life_s:
         none = f"{glyphs.down} none" if meter else "none"
-        return line(Span("permit ", Tone.LABEL), Span(pad(none, cells), Tone.CAUTION))
+        return line(Span("permit ", Tone.LABEL), Span(pad(none, cells, mark=glyphs.cut), Tone.CAUTION))
     bar = f"{glyphs.meter(1 - leave.age_s / leave.life_s)} " if meter else ""
-    return line(Span("permit ", Tone.LABEL), Span(pad(f"{bar}{age(leave.age_s)}", cells), Tone.GOOD))
+    return line(Span("permit ", Tone.LABEL), Span(pad(f"{bar}{age(leave.age_s)}", cells, mark=glyphs.cut), Tone.GOOD))
 
 
 def _killed(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Callable
+import os
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +28,7 @@ from state.kill_journal import KillState, RungSeen
 from state.models import DocumentModel
 from state.models.gate import GateLine
 
+ROOT = Path(__file__).parents[2]
 DRAWN = ("heartbeat", "gate", "positions", "exchange", "supervisor", "permit", "armed")
 BOOT = SimulatedClock(NOON).boot_id()
 
@@ -154,3 +163,76 @@ def write(home: Home, clock: SimulatedClock) -> WriteDocument:
         home.path(entry).write_text(json.dumps(body), encoding="utf-8")
 
     return write_document
+
+
+class Terminal:
+    """A real pseudo-terminal with a child on it: what it writes, byte for byte."""
+
+    def __init__(self, argv: list[str], size: tuple[int, int], env: dict[str, str]) -> None:
+        columns, rows = size
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.child = subprocess.Popen(
+            argv, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=_own_terminal
+        )
+        os.close(slave)
+        self.written = b""
+
+    def read(self, seconds: float, until: Callable[[bytes], bool] = lambda _: False) -> bytes:
+        """What it writes within `seconds`, or until `until` holds for all that was written since the call."""
+        got = b""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0 and not until(got):
+            if select.select([self.master], [], [], min(rest, 0.05))[0]:
+                try:
+                    got += os.read(self.master, 65536)
+                except OSError:
+                    break
+        self.written += got
+        return got
+
+    def wait_for(self, text: str, seconds: float = 15.0) -> bytes:
+        """Read until `text` has been written; fails when it is not."""
+        got = self.read(seconds, lambda so_far: text.encode() in so_far)
+        assert text.encode() in got, got[-2000:]
+        return got
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self.master, keys.encode())
+
+    def hang_up(self) -> None:
+        """The terminal goes away."""
+        os.close(self.master)
+        self.master = -1
+
+    def close(self) -> None:
+        """End the child that this started, and the terminal."""
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+        if self.master >= 0:
+            os.close(self.master)
+
+
+def _own_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.fixture
+def terminal(home: Home) -> Iterator[Callable[..., Terminal]]:
+    """Starts the console of `home` on a pseudo-terminal; further arguments go to the console."""
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, size: tuple[int, int] = (120, 40), argv: list[str] | None = None) -> Terminal:
+        env = {
+            k: v for k, v in os.environ.items() if not k.startswith(("COLORTERM", "NO_COLOR", "TEXTUAL", "FLIGHTDECK"))
+        }
+        env |= {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(home.root / "none"), "PYTHONPATH": str(ROOT)}
+        command = argv or [sys.executable, "-m", "flightdeck", "--home", str(home.root), *arguments]
+        opened.append(Terminal(command, size, env))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()

@@ -1,0 +1,182 @@
+"""What the panes say in each state: pure functions of a literal snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from console.lines import Line, Tone, plain, width
+from console.modals.release import facts
+from console.present import outside, positions, rungs, vitals
+from console.present.glyphs import ASCII, UNICODE, Glyphs
+from console.present.top import top_line
+from console.snapshot import EngineState, Snapshot, Trading
+from state.document import Outcome
+
+States = dict[str, Callable[[], Snapshot]]
+
+
+def everything(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> list[Line]:
+    rows = [top_line(snapshot, cells, glyphs)]
+    rows += vitals.gates(snapshot, cells, glyphs) + vitals.engine(snapshot, cells, glyphs)
+    rows += outside.exchange(snapshot, cells, 9, glyphs) + outside.windows(snapshot, cells, glyphs)
+    rows += outside.events(snapshot, cells, 9, glyphs) + positions.heading(snapshot, cells, glyphs)
+    rows += [row.cells for row in positions.rows(snapshot, cells, glyphs)]
+    rows += [positions.empty(snapshot), *rungs.ladder(snapshot, cells, glyphs)]
+    return rows + facts(snapshot, snapshot.kill.kill_id, snapshot.kill.engaged, cells, glyphs)
+
+
+@pytest.mark.parametrize("cells", [40, 60, 80, 100, 120, 160, 200])
+def test_the_top_line_fits_its_width_in_every_state(any_state: Snapshot, cells: int) -> None:
+    for glyphs in (UNICODE, ASCII):
+        assert width(top_line(any_state, cells, glyphs)) <= cells
+
+
+@pytest.mark.parametrize("cells", [80, 120, 200])
+def test_the_ascii_set_is_ascii_but_for_text_from_outside(any_state: Snapshot, cells: int) -> None:
+    shown = plain(everything(replace(any_state, happenings=()), cells, ASCII)).replace("±", "+-")
+    assert shown.isascii(), [character for character in shown if not character.isascii()]
+
+
+def test_the_top_line_answers_in_each_state(states: States) -> None:
+    said = {name: plain([top_line(make(), 120, UNICODE)]) for name, make in states.items()}
+    assert "● MAY TRADE" in said["healthy"]
+    assert "engine ● ok <1s" in said["healthy"]
+    assert "kill ○ off" in said["healthy"]
+    assert "14:31:07 ET" in said["healthy"]
+    assert "NO TRADE: engine down" in said["empty"]
+    assert "◐ STALE 40s" in said["stale"]
+    assert "■ KILLING  3 left" in said["killing"]
+    assert '"fat finger in config"' in said["killing"]
+    assert "■ KILLED  0 left" in said["killed"]
+
+
+def test_killed_is_never_said_before_the_exchange_agreed_twice(states: States) -> None:
+    killed = states["killed"]()
+    for reached in range(5):
+        kill = replace(killed.kill, rungs=killed.kill.rungs[:reached])
+        snapshot = replace(killed, kill=kill)
+        assert snapshot.verdict.trading is Trading.KILLING
+        assert "KILLED" not in plain([top_line(snapshot, 120, UNICODE)])
+    assert killed.verdict.trading is Trading.KILLED
+
+
+def test_an_unknown_number_of_orders_left_is_not_none_left(states: States) -> None:
+    killing = states["killing"]()
+    unknown = replace(killing, kill=replace(killing.kill, left=None))
+    assert "? left" in plain([top_line(unknown, 120, UNICODE)])
+
+
+def test_the_killed_line_is_reversed_from_edge_to_edge(states: States) -> None:
+    shown = top_line(states["killing"](), 120, UNICODE)
+    assert width(shown) == 120
+    assert {span.tone for span in shown} == {Tone.KILL}
+
+
+def test_the_ladder_shows_each_rung_with_its_time(states: States) -> None:
+    shown = plain(rungs.ladder(states["killing"](), 60, UNICODE))
+    assert "● sentinel durable     14:31:07.004" in shown
+    assert "● cancel sent          +13 ms" in shown
+    assert "◐ exchange: none rest  waiting" in shown
+    assert "○ verified again       –" in shown
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        (Outcome.MISSING, "? MISSING"), (Outcome.EMPTY, "✖ EMPTY"), (Outcome.STALE, "◐ STALE"), (Outcome.CORRUPT, "✖ CORRUPT"),
+        (Outcome.FUTURE, "✖ FROM THE FUTURE"), (Outcome.ROLLED_BACK, "✖ ROLLED BACK"),
+    ],
+)  # fmt: skip
+def test_every_panel_names_what_is_wrong_with_its_file(states: States, outcome: Outcome, word: str) -> None:
+    well = states["healthy"]()
+    panels = {
+        "gate": lambda s: vitals.gates(s, 80, UNICODE),
+        "heartbeat": lambda s: vitals.engine(s, 80, UNICODE),
+        "positions": lambda s: positions.heading(s, 80, UNICODE),
+        "exchange": lambda s: outside.exchange(s, 80, 9, UNICODE),
+    }
+    for name, draw in panels.items():
+        shown = getattr(well, name)
+        wrong = replace(well, **{name: replace(shown, outcome=outcome, reason="why (812 bytes)", age_s=14.0)})
+        said = plain(draw(wrong))
+        assert word in said, name
+        assert shown.entry.path in " ".join(said.split())
+
+
+def test_a_value_past_its_age_is_struck_and_a_fresh_one_is_not(states: States) -> None:
+    def tones(snapshot: Snapshot) -> set[Tone]:
+        return {cell.tone for row in positions.rows(snapshot, 120, UNICODE) for cell in row.cells}
+
+    assert tones(states["stale"]()) == {Tone.FADED}
+    assert Tone.FADED not in tones(states["healthy"]())
+
+
+def test_empty_is_not_unknown(states: States) -> None:
+    well = states["healthy"]()
+    none = well.positions.value.model_copy(update={"positions": ()})
+    empty = replace(well, positions=replace(well.positions, value=none))
+    assert "no open positions (as of 14:31:07 ET)" in plain([positions.empty(empty)])
+    assert "positions unknown" in plain([positions.empty(states["empty"]())])
+
+
+def test_resting_orders_that_are_unknown_are_not_none(states: States) -> None:
+    well = states["healthy"]()
+    silent = well.exchange.value.model_copy(update={"resting": None, "error": "time-out after 5 s"})
+    said = plain(outside.exchange(replace(well, exchange=replace(well.exchange, value=silent)), 100, 9, UNICODE))
+    assert "? resting" in said
+    assert "time-out after 5 s" in said
+    assert "0 resting" not in said
+
+
+def test_no_calendar_is_said_honestly(states: States) -> None:
+    assert "no calendar yet" in plain(outside.windows(states["healthy"](), 60, UNICODE))
+
+
+def test_a_shut_gate_says_so_in_words_and_gives_its_reason(states: States) -> None:
+    said = plain(vitals.gates(states["killing"](), 70, UNICODE))
+    assert "○ kill switch     SHUT  fat finger in config" in said
+
+
+def test_a_position_without_a_mark_leaves_the_total_unknown_and_says_what_is_known(states: States) -> None:
+    said = plain(positions.heading(states["healthy"](), 120, UNICODE))
+    assert "unrealised ? (8 marked: +1.56)" in said
+
+
+def test_numbers_of_gain_and_loss_differ_by_sign_not_only_by_colour(states: States) -> None:
+    cells = [cell for row in positions.rows(states["healthy"](), 120, UNICODE) for cell in row.cells]
+    assert all(cell.text.startswith("+") for cell in cells if cell.tone is Tone.GAIN)
+    assert all(cell.text.startswith("-") for cell in cells if cell.tone is Tone.LOSS)
+
+
+def test_the_filter_hides_positions_and_tells_how_many(states: States) -> None:
+    rows = positions.rows(states["healthy"](), 120, UNICODE, "claims")
+    assert [row.key for row in rows] == ["KXJOBLESSCLAIMS-26NOV26-215000 YES", "KXJOBLESSCLAIMS-26NOV26-225000 NO"]
+    assert "/claims hides 7" in plain(positions.heading(states["healthy"](), 120, UNICODE, 7, "claims"))
+
+
+@pytest.mark.parametrize("engine", list(EngineState))
+def test_no_engine_that_is_down_or_silent_may_trade(states: States, engine: EngineState) -> None:
+    verdict = replace(states["healthy"](), engine=engine).verdict
+    assert (verdict.trading is Trading.MAY) == (engine in (EngineState.OK, EngineState.DEGRADED))
+
+
+@pytest.mark.parametrize("broken", ["armed", "leave", "gate"])
+def test_each_precondition_alone_forbids_trading_with_its_reason(states: States, broken: str) -> None:
+    bad = states["empty"]()
+    verdict = replace(states["healthy"](), **{broken: getattr(bad, broken)}).verdict
+    assert verdict.trading is Trading.NOT
+    assert verdict.reason
+
+
+def test_the_release_page_shows_target_evidence_and_stakes(states: States) -> None:
+    killed = states["killed"]()
+    said = plain(facts(killed, killed.kill.kill_id, True, 120, UNICODE))
+    for part in ("kill 1234-99", "mara on pts/2", "verified_2", "balance $9,998.40", "0 real orders rest"):
+        assert part in said
+
+
+def test_the_release_page_notices_that_the_kill_is_another_one(states: States) -> None:
+    assert "changed since this opened" in plain(facts(states["killed"](), "other", True, 120, UNICODE))
