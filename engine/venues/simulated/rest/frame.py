@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -100,6 +100,9 @@ async def _answer(
         house.catch_up()
         asked = Asked(request.path_params, request.query_params, request.query_params.getlist, body)
         reply = answer(asked, account)
+    except ClientDisconnect:
+        # a request that was cut off is no request: nothing is done, and nobody is there to read an answer
+        return Response(status_code=400)
     except Refusal as refusal:
         return render(refusal.status, refusal.body)
     return render(reply.status, reply.body) if isinstance(reply, Reply) else render(200, reply)

@@ -130,6 +130,24 @@ async def test_the_stream_tells_book_tape_and_own_orders(tmp_path: Path, start: 
         assert seqs == list(range(1, len(seqs) + 1))
 
 
+def test_an_order_whose_body_is_cut_off_is_no_order(tmp_path: Path, start: Start) -> None:
+    """What our own engine does to an order when the kill falls between its headers and its body."""
+    process, _ = start("--port", "0", "--credentials", str(tmp_path))
+    client = Client(tmp_path)
+    host, port = client.credentials["base_url"].split("/")[2].split(":")
+    signed = client.headers("POST", "/trade-api/v2/portfolio/events/orders")
+    head = ["POST /trade-api/v2/portfolio/events/orders HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
+    head += [f"{name}: {value}" for name, value in signed.items()]
+    body = json.dumps({"ticker": TICKER, "side": "bid", "count": "1.00", "price": "0.0100"})
+    for length in ("Transfer-Encoding: chunked", "Content-Length: 500"):
+        with socket.create_connection((host, int(port))) as line:
+            sent = f"{len(body):x}\r\n{body}\r\n" if "chunked" in length else body
+            line.sendall("\r\n".join([*head, length, "", sent]).encode())
+    assert client.ask("GET", "/portfolio/orders").json()["orders"] == []
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=10) == ("", "")
+
+
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

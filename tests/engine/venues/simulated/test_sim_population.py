@@ -16,7 +16,7 @@ from engine.venues.simulated.instants import DAY, HOUR, MINUTE, SECOND, Instant,
 from engine.venues.simulated.latent import ValuePath
 from engine.venues.simulated.lifecycle import Lifecycle
 from engine.venues.simulated.market import Latent, MarketStatus
-from engine.venues.simulated.orders import Side
+from engine.venues.simulated.orders import OrderRequest, SelfTrade, Side, TimeInForce
 from engine.venues.simulated.population import Population
 from engine.venues.simulated.trading import Trading
 
@@ -165,6 +165,28 @@ def test_prices_follow_what_the_event_is_worth(minute: World) -> None:
                 fair = forecast.probability(market.spec.strike, event.latent.step) * 10_000
                 bid, _, ask, _ = market.quote()
                 assert bid - 400 <= fair <= ask + 400, market.ticker
+
+
+def test_a_price_that_is_better_than_fair_is_taken_by_those_who_know() -> None:
+    world = World()
+    account = world.exchange.open_account(10_000_000_000)
+    market = world.exchange.markets["KXHIGHNY-26NOV18-B46.5"]
+    price = market.quote()[2] + 1_500
+    # takes what stands in the way, and rests far above what the market is worth
+    order = world.trading.create(
+        account,
+        OrderRequest(
+            market.ticker,
+            Side.BID,
+            price,
+            200_000,
+            TimeInForce.GOOD_TILL_CANCELED,
+            SelfTrade.TAKER_AT_CROSS,
+        ),
+    ).order
+    taken = order.filled
+    world.exchange.advance(START + 2 * MINUTE)
+    assert order.filled - taken > 50_000
 
 
 def test_wings_are_one_sided_or_a_cent_wide(minute: World) -> None:

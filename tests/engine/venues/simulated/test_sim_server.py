@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from engine.venues.simulated import server
 from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.instants import SECOND, to_datetime
 from engine.venues.simulated.rest.frame import House
 from engine.venues.simulated.server import Pace, Server, application
 from engine.venues.simulated.stream import Stream
 from state.clock import MarketClock, SimulatedClock
 
-from .conftest import START, Venue
+from .conftest import NOW, START, Venue
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HANDSHAKE = (
     "GET /trade-api/ws/v2 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -85,3 +85,13 @@ async def test_a_broken_exchange_ends_the_server(venue: Venue) -> None:
 
     with pytest.raises(RuntimeError, match="a book went wrong"):
         await server.run(Stopping(serve=serve), Pace(venue.exchange, clock), socket.socket())  # type: ignore[arg-type]
+
+
+async def test_the_date_is_the_second_the_response_leaves_in(venue: Venue) -> None:
+    keeper = Open(venue.account())
+    house = House(venue.exchange, venue.trading, keeper, lambda: None)
+    app = application(house, Stream(venue.exchange, keeper, lambda: None, lambda: 0))
+    transport = httpx.ASGITransport(Dated(app, SimulatedClock(NOW)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exchange") as client:
+        answer = await client.get("/trade-api/v2/exchange/status")
+    assert answer.headers.get_list("date") == ["Fri, 20 Nov 2026 12:00:00 GMT"]

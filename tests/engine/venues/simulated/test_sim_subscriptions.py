@@ -94,6 +94,14 @@ def test_no_prices_are_on_the_no_scale_unless_the_yes_scale_is_asked_for(venue: 
     assert (yes["msg"]["side"], yes["msg"]["price_dollars"]) == ("no", "0.7000")
 
 
+def test_a_snapshot_keeps_to_the_same_scale_as_its_deltas(venue: Venue) -> None:
+    plain, scaled = Line(venue), Line(venue)
+    venue.order(plain.account, "ask", "0.7000", "2.00")
+    params = {"channels": ["orderbook_delta"], "market_tickers": [HIGH]}
+    assert plain.say(1, "subscribe", **params)[1]["msg"]["no_dollars_fp"] == [["0.3000", "2.00"]]
+    assert scaled.say(1, "subscribe", **params, use_yes_price=True)[1]["msg"]["no_dollars_fp"] == [["0.7000", "2.00"]]
+
+
 def test_only_the_account_that_caused_a_delta_sees_its_client_order_id(venue: Venue) -> None:
     mine, theirs = Line(venue), Line(venue)
     for each in (mine, theirs):
