@@ -19,7 +19,7 @@ SECRET_KEYS = frozenset(
     {
         "api_key", "api_secret", "apikey", "access_key", "access_token", "auth", "authorization", "bearer",
         "client_secret", "cookie", "credentials", "key_id", "kalshi_access_key", "kalshi_access_signature",
-        "kalshi_access_timestamp", "passphrase", "passwd", "password", "private_key", "private_key_pem",
+        "passphrase", "passwd", "password", "private_key", "private_key_pem",
         "refresh_token", "secret", "secret_key", "session_token", "set_cookie", "signature", "token", "webhook_url",
     }
 )  # fmt: skip
@@ -29,7 +29,7 @@ _NAMES = (
     r"api[_-]?key|api[_-]?secret|access[_-]?token|authorization|client[_-]?secret|cookie|key[_-]?id|pass(?:word|wd|phrase)"
     r"|private[_-]?key|refresh[_-]?token|secret(?:[_-]?key)?|signature|token"
 )
-_HEADERS = r"(?:kalshi-access|apca-api|poly)[-_](?:key|key-id|secret-key|signature|timestamp|api_key|passphrase)"
+_HEADERS = r"(?:kalshi-access|apca-api|poly)[-_](?:key|key-id|secret-key|signature|api_key|passphrase)"
 _ASSIGNED = r"""["']?\s*[:=,]\s*["']?"""
 _SHAPES = re.compile(
     rf"""
@@ -44,8 +44,8 @@ _SHAPES = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _NEEDLES = (
-    b"key", b"secret", b"pass", b"token", b"auth", b"bearer", b"cookie", b"credential", b"signature", b"webhook",
-    b"hooks.", b"kalshi-access", b"-----begin", b"eyj", b"dop_v_",
+    b"key", b"secret", b"pass", b"token", b"auth", b"bearer", b"cookie", b"credential", b"signature", b"hook",
+    b"-----begin", b"eyj", b"dop_v_",
 )  # fmt: skip
 _DIGITS = b"0123456789"
 _REMEMBERED, _LONGEST_REMEMBERED = 2048, 4096
@@ -57,8 +57,8 @@ class _Loaded:
 
     def __init__(self) -> None:
         self.values: tuple[str, ...] = ()
-        self.needles: tuple[bytes, ...] = ()
-        """The values without their digits."""
+        self.needles: tuple[tuple[int, bytes], ...] = ()
+        """The values without their digits, by the length of their longest part between quotes."""
         self.digits: tuple[bytes, ...] = ()
         """Values that are hardly more than digits."""
         self.clean: set[bytes] = set()
@@ -73,7 +73,8 @@ class _Loaded:
         self.values = tuple(sorted(values, key=len, reverse=True))
         spelt = [value.encode("utf-8", "surrogateescape") for value in self.values]
         letters = [value.translate(None, _DIGITS) for value in spelt]
-        self.needles = tuple(few for few in letters if len(few) >= _FEWEST_LETTERS)
+        needles = {few for few in letters if len(few) >= _FEWEST_LETTERS}
+        self.needles = tuple(sorted((max(map(len, few.split(b'"'))), few) for few in needles))
         self.digits = tuple(value for value, few in zip(spelt, letters, strict=True) if len(few) < _FEWEST_LETTERS)
         self.clean = set()
 
@@ -135,7 +136,10 @@ def _suspicious(letters: bytes) -> bool:
     for needle in _NEEDLES:
         if needle in lowered:
             return True
-    for needle in _loaded.needles:
+    longest = max(map(len, letters.split(b'"')))
+    for unquoted, needle in _loaded.needles:
+        if unquoted > longest:
+            break
         if needle in letters:
             return True
     if len(letters) <= _LONGEST_REMEMBERED:

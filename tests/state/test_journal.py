@@ -95,14 +95,16 @@ def test_a_shared_journal_gets_a_newline_before_the_next_line_and_loses_nothing(
     assert broken(home) == []
 
 
-def test_a_journal_moved_away_goes_on_in_a_new_file(home: Home) -> None:
-    journal = JournalWriter(home, SINGLE)
+def test_a_journal_moved_away_goes_on_in_a_new_file(home: Home, clock: SimulatedClock) -> None:
+    journal = JournalWriter(home, SINGLE, clock=clock)
     journal.append({"n": 0})
     path = home.path(SINGLE)
     path.rename(path.with_name("run.jsonl.1"))
+    clock.advance(0.005)
     journal.append({"n": 1})
     assert lines(home, SINGLE) == [{"n": 1}]
     path.unlink()
+    clock.advance(0.005)
     journal.append({"n": 2})
     assert lines(home, SINGLE) == [{"n": 2}]
 

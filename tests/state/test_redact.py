@@ -105,6 +105,13 @@ def test_a_line_that_differs_in_digits_only_from_a_clean_one_is_still_examined()
     assert mask_line(b'{"message":"abcde"}') == b'{"message":"abcde"}'
 
 
+def test_a_secret_with_quotes_is_masked_in_its_json_spelling() -> None:
+    secret = 'say "open sesame" and "enter here" to the door'
+    register_secret("another loaded secret, quite a bit longer than the parts of the first")
+    register_secret(secret)
+    assert mask_line(json.dumps({"message": secret}).encode()) == b'{"message":"[masked]"}'
+
+
 def test_each_line_of_a_loaded_key_is_masked_alone() -> None:
     body = ["A1b2C3d4" * 8, "E5f6G7h8" * 8]
     register_secret("-----BEGIN PRIVATE KEY-----\n" + "\n".join(body) + "\n-----END PRIVATE KEY-----\n")
