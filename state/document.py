@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from state.clock import Clock
 from state.disk import sync_folder, write_all
-from state.events import Emit, EventType
+from state.event_types import Emit, EventType
 from state.healing import quarantine
 from state.home import Document, Home
 from state.judging import MAX_BYTES, Outcome, Reading, judge

@@ -22,12 +22,13 @@ class Family:
 
 
 FAMILIES = (
-    Family("CPI", (), ("KXCPI",), 0.3, 0.12, Decimal("0.1")),
-    Family("CLAIMS", ("UNEMPLOYMENT",), ("KXJOBLESSCLAIMS",), 225_000, 9_000, Decimal(1_000)),
-    Family("TENY", ("TNEY", "10Y", "T10Y"), ("KXTNOTED",), 4.10, 0.05, Decimal("0.01")),
-    Family("WEATHER", ("WX",), ("KXHIGHNY",), 52, 3, Decimal(1)),
-    Family("GAS", (), ("KXAAAGASW",), 3.10, 0.03, Decimal("0.001")),
+    Family("CPI", (), ("KXCPI",), 0.26, 0.11, Decimal("0.1")),
+    Family("CLAIMS", ("UNEMPLOYMENT",), ("KXJOBLESSCLAIMS",), 224_000, 8_000, Decimal(1_000)),
+    Family("TENY", ("TNEY", "10Y", "T10Y"), ("KXTNOTED",), 4.12, 0.05, Decimal("0.01")),
+    Family("WEATHER", ("WX",), ("KXHIGHNY",), 48, 4, Decimal(1)),
+    Family("GAS", (), ("KXAAAGASW",), 3.08, 0.035, Decimal("0.001")),
 )
+"""The beliefs are those of a demo: near the middle of the ladders that the simulated exchange lists first."""
 _BY_NAME = {name: family for family in FAMILIES for name in (family.name, *family.aliases)}
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from state.clock import Clock, SystemClock, stamp
 from state.disk import sync_folder, write_all
-from state.events import Emit, EventType
+from state.event_types import Emit, EventType
 from state.following import Batch, Follower
 from state.home import Home, Journal
 from state.lines import Page, last_lines, lines_before, read_all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from state.events import EventType
+from state.event_types import EventType
 from state.models import JournalLine
 
 
