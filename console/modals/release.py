@@ -125,7 +125,7 @@ class Release(Dialog):
         if self._killed:
             reason = self.query_one("#reason", Input).value.strip()
             wanted = ("--kill-id", self._kill_id) if self._kill_id else ()
-            command = own_command("kill", "clear", *home, "--reason", reason, "--confirm", "CLEAR", *wanted)
+            command = own_command("kill", "clear", *home, f"--reason={reason}", "--confirm", "CLEAR", *wanted)
         else:
             command = own_command("kill", "start", *home, "--confirm", "START")
         code, said = await run(command)

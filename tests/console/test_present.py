@@ -86,7 +86,8 @@ def test_the_ladder_shows_each_rung_with_its_time(states: States) -> None:
 @pytest.mark.parametrize(
     ("outcome", "word"),
     [
-        (Outcome.MISSING, "? MISSING"), (Outcome.EMPTY, "✖ EMPTY"), (Outcome.STALE, "◐ STALE"), (Outcome.CORRUPT, "✖ CORRUPT"),
+        (Outcome.MISSING, "? MISSING"), (Outcome.EMPTY, "✖ EMPTY"), (Outcome.STALE, "◐ STALE"),
+        (Outcome.CORRUPT, "✖ CORRUPT"),
         (Outcome.FUTURE, "✖ FROM THE FUTURE"), (Outcome.ROLLED_BACK, "✖ ROLLED BACK"),
     ],
 )  # fmt: skip

@@ -49,7 +49,8 @@ def test_a_missing_home_is_killed_because_absence_cannot_be_established(tmp_path
 @pytest.mark.parametrize(
     ("content", "outcome"),
     [
-        (b"", Outcome.EMPTY), (b'{"open": tr', Outcome.CORRUPT), (b"\x00\xff garbage", Outcome.CORRUPT), (b"[]", Outcome.CORRUPT),
+        (b"", Outcome.EMPTY), (b'{"open": tr', Outcome.CORRUPT), (b"\x00\xff garbage", Outcome.CORRUPT),
+        (b"[]", Outcome.CORRUPT),
         (b'{"open": NaN}', Outcome.CORRUPT), (b" " * 10_000_000 + b"{}", Outcome.CORRUPT),
     ],
 )  # fmt: skip
