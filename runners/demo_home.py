@@ -31,8 +31,9 @@ def prepare_home(home: Home, clock: Clock) -> None:
     """Make the home; raises DemoHomeError when what lies there is not simulated, HomeError or OSError otherwise."""
     document = _config(home)
     if document is not None:
-        url = str(document.get("exchange", {}).get("base_url", ""))
-        if not url or not is_loopback(url):
+        exchange = document.get("exchange")
+        url = str(exchange.get("base_url", "")) if isinstance(exchange, dict) else ""
+        if not is_loopback(url):
             raise DemoHomeError(f"{home.config} is not of a demo ({url or 'no exchange'}); name another --home")
     for entry, model in ((Home.heartbeat, Heartbeat), (Home.exchange, ExchangeView)):
         found = read(home, entry, model, clock)

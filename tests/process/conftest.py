@@ -225,7 +225,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """A desk that is down at first. After the test nothing of it may run, and nobody may have seen a traceback."""
     said = tmp_path / "said"
     said.mkdir()
-    desk = Desk(tmp_path / "home", said, {"FLIGHTDECK_ENGINE__CYCLE_S": "0.25"})
+    quick = {"FLIGHTDECK_ENGINE__CYCLE_S": "0.25", "FLIGHTDECK_SUPERVISOR__STOP_TIMEOUT_S": "2"}
+    desk = Desk(tmp_path / "home", said, quick)
     try:
         yield desk
     finally:
