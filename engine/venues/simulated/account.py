@@ -10,18 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engine.market.fees import FeeSchedule
 from engine.market.money import ONE_DOLLAR, Count, Micros, Price
 from engine.venues.simulated.instants import Instant
+from engine.venues.simulated.market import Market
 from engine.venues.simulated.orders import ClientOrder, OrderStatus, Side
 
 
 @dataclass(slots=True)
 class Holding:
-    """What an account has in one market: `position` signed (negative: NO), `cost` what its own side was bought for."""
+    """What an account has in one market: `position` signed (negative: NO), `cost` what its own side was bought for.
+
+    `netted`: only one outcome of the event can win, so collateral for several outcomes is that of the largest.
+    """
 
     ticker: str
     event_ticker: str
+    netted: bool
     position: Count = 0
     cost: Micros = 0
     realized: Micros = 0
@@ -29,6 +33,11 @@ class Holding:
     traded: Micros = 0
     traded_count: Count = 0
     updated: Instant = 0
+
+    @property
+    def short(self) -> Count:
+        """Contracts sold without being held."""
+        return max(0, -self.position)
 
     def trade(self, side: Side, price: Price, count: Count) -> None:
         """Book a trade: first against the opposite position, at its average cost, then as a new position."""
@@ -86,12 +95,15 @@ class Account:
     fills: list[ClientFill] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
     reserved: dict[str, Micros] = field(default_factory=dict)
+    _traded: dict[str, Market] = field(default_factory=dict)
 
-    def holding(self, ticker: str, event_ticker: str) -> Holding:
+    def holding(self, market: Market) -> Holding:
         """The holding in a market, made when first asked for."""
-        found = self.holdings.get(ticker)
+        found = self.holdings.get(market.ticker)
         if found is None:
-            found = self.holdings[ticker] = Holding(ticker, event_ticker)
+            event = market.event
+            netted = bool(event.collateral_return_type)
+            found = self.holdings[market.ticker] = Holding(market.ticker, event.ticker, netted)
         return found
 
     def position(self, ticker: str) -> Count:
@@ -103,42 +115,40 @@ class Account:
         """Every resting order of the account."""
         return [order for orders in self.resting.values() for order in orders.values()]
 
-    def available(self, netted_events: frozenset[str]) -> Micros:
+    def available(self) -> Micros:
         """What the account may spend: cash less collateral and less what resting orders hold back."""
-        return self.cash - self.collateral(netted_events) - sum(self.reserved.values())
+        return self.cash - self.collateral() - sum(self.reserved.values())
 
-    def collateral(self, netted_events: frozenset[str]) -> Micros:
+    def collateral(self) -> Micros:
         """One dollar for each contract sold; in events of which one outcome wins only for the largest of them."""
         owed: dict[str, Micros] = {}
         for held in self.holdings.values():
-            short = max(0, -held.position) * ONE_DOLLAR
-            if held.event_ticker in netted_events:
-                owed[held.event_ticker] = max(owed.get(held.event_ticker, 0), short)
-            else:
-                owed[held.event_ticker] = owed.get(held.event_ticker, 0) + short
+            before, short = owed.get(held.event_ticker, 0), held.short * ONE_DOLLAR
+            owed[held.event_ticker] = max(before, short) if held.netted else before + short
         return sum(owed.values())
 
-    def needed(self, order: ClientOrder, schedule: FeeSchedule) -> Micros:
+    def needed(self, order: ClientOrder, market: Market) -> Micros:
         """What holding back for `order`, too, would take on top of what is held back in its market now."""
         resting = [*self.resting.get(order.ticker, {}).values(), order]
-        held_back = reserve(self.position(order.ticker), resting, schedule)
-        return held_back - self.reserved.get(order.ticker, 0)
+        return self._reserve(market, resting) - self.reserved.get(order.ticker, 0)
 
-    def rest(self, order: ClientOrder, schedule: FeeSchedule) -> None:
+    def rest(self, order: ClientOrder, market: Market) -> None:
         """Note that an order rests."""
         self.resting.setdefault(order.ticker, {})[order.order_id] = order
-        self.hold_back(order.ticker, schedule)
+        self._traded[order.ticker] = market
+        self.hold_back(market)
 
-    def hold_back(self, ticker: str, schedule: FeeSchedule) -> None:
-        """Recount what a market's resting orders hold back, after any of them or the position changed."""
-        orders = self.resting.get(ticker, {})
-        for order_id in [key for key, order in orders.items() if order.status is not OrderStatus.RESTING]:
-            del orders[order_id]
-        if orders:
-            self.reserved[ticker] = reserve(self.position(ticker), orders.values(), schedule)
-        else:
-            self.resting.pop(ticker, None)
-            self.reserved.pop(ticker, None)
+    def hold_back(self, market: Market) -> None:
+        """Recount what the resting orders of an event hold back, after an order or the position of `market` changed."""
+        for ticker in [key for key, each in self._traded.items() if each.event is market.event]:
+            orders = self.resting[ticker]
+            for order_id in [key for key, order in orders.items() if order.status is not OrderStatus.RESTING]:
+                del orders[order_id]
+            if orders:
+                self.reserved[ticker] = self._reserve(self._traded[ticker], orders.values())
+            else:
+                del self.resting[ticker], self._traded[ticker]
+                self.reserved.pop(ticker, None)
 
     def settle(self, ticker: str, value: Price, result: str, settled: Instant) -> Settlement | None:
         """Pay out a market at `value` a YES contract; None where nothing was held."""
@@ -155,16 +165,27 @@ class Account:
         self.settlements.append(settlement)
         return settlement
 
+    def _reserve(self, market: Market, orders: Iterable[ClientOrder]) -> Micros:
+        """What resting orders of a market may still cost: price and maker fee, nothing for what closes the position."""
+        needed = 0
+        cover = {Side.BID: self._releasing(market), Side.ASK: max(0, self.position(market.ticker))}
+        # the book fills the best price first, so the best price is what closes the position
+        for order in sorted(orders, key=lambda each: each.side.sign * -each.price):
+            closing = min(cover[order.side], order.remaining)
+            cover[order.side] -= closing
+            paid = order.price if order.side is Side.BID else ONE_DOLLAR - order.price
+            needed += paid * (order.remaining - closing)
+            needed += market.fees.trade_fee(order.price, order.remaining, taker=False)
+        return needed
 
-def reserve(position: Count, orders: Iterable[ClientOrder], schedule: FeeSchedule) -> Micros:
-    """What resting orders of one market may still cost: price and maker fee, nothing for what closes the position."""
-    needed = 0
-    cover = {Side.BID: max(0, -position), Side.ASK: max(0, position)}
-    # the book fills the best price first, so the best price is what closes the position
-    for order in sorted(orders, key=lambda each: each.side.sign * -each.price):
-        closing = min(cover[order.side], order.remaining)
-        cover[order.side] -= closing
-        paid = order.price if order.side is Side.BID else ONE_DOLLAR - order.price
-        needed += paid * (order.remaining - closing)
-        needed += schedule.trade_fee(order.price, order.remaining, taker=False)
-    return needed
+    def _releasing(self, market: Market) -> Count:
+        """Contracts sold that give their collateral back when they are bought: what no other outcome's sale needs."""
+        held = self.holdings.get(market.ticker)
+        if held is None:
+            return 0
+        if not held.netted:
+            return held.short
+        others = (
+            each for each in self.holdings.values() if each.event_ticker == held.event_ticker and each is not held
+        )
+        return max(0, held.short - max((each.short for each in others), default=0))

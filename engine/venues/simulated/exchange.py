@@ -33,7 +33,6 @@ class Exchange:
         self.markets: dict[str, Market] = {}
         self.by_event: dict[str, list[Market]] = {}
         self.accounts: dict[str, Account] = {}
-        self.netted_events: frozenset[str] = frozenset()
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
         self.exchange_active = True
         self.trading_active = True
@@ -92,8 +91,6 @@ class Exchange:
         assert event.ticker not in self.events, f"event {event.ticker} is listed already"
         self.series.setdefault(event.series.ticker, event.series)
         self.events[event.ticker] = event
-        if event.collateral_return_type:
-            self.netted_events |= {event.ticker}
         markets = [Market(spec, event, self._level_changed) for spec in event.markets]
         self.by_event[event.ticker] = markets
         self.markets.update({market.ticker: market for market in markets})
@@ -149,12 +146,12 @@ class Exchange:
         self.fees_collected += charged.net
         # an account that trades with another pays it; the population stands in for a missing second account
         self.crowd_cash -= charged.balance_change + charged.net
-        holding = account.holding(market.ticker, market.event.ticker)
+        holding = account.holding(market)
         holding.trade(order.side, trade.price, trade.count)
         holding.fees += charged.net
         holding.updated = self.now
         self._note_fill(order, trade.price * trade.count, trade.count, charged.net, is_taker=is_taker)
-        account.hold_back(market.ticker, market.fees)
+        account.hold_back(market)
         fill = ClientFill(
             trade.trade_id, order, trade.price, trade.count, charged.net, is_taker, self.now, holding.position
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -130,10 +130,11 @@ def _description(path: Path) -> dict[str, Any]:
 def _event(content: dict[str, Any]) -> Recording:
     live = next((match for key in content if (match := _LIVE.fullmatch(key))), None)
     if live is not None:
-        # the hour was not recorded; noon in New York
+        # neither the hour (noon in New York) nor the strike type ("rise more than") was recorded
         start = parse_rfc3339("-".join(live.groups()) + "T16:00:00Z")
         kept = {**content[live.group(0)], "strike_type": "greater"}
         market = _market(kept, start, content.get("orderbook_same_market"))
+        market = replace(market, assumed=(*market.assumed, "hour", "strike_type"))
         return Recording(start, _event_spec({}, (market.spec,), start), (market,))
     listed = content["markets"]
     start = _start(content, listed)

@@ -70,9 +70,10 @@ class Trading:
             raise refuse(409, "order_already_exists")
         group = self._check(account, market, request)
         order = self._order(account, request)
-        if account.needed(order, market.fees) + market.fees.trade_fee(
-            order.price, order.remaining, taker=True
-        ) > account.available(self.exchange.netted_events):
+        if (
+            account.needed(order, market) + market.fees.trade_fee(order.price, order.remaining, taker=True)
+            > account.available()
+        ):
             raise refuse(400, "insufficient_balance")
         if request.time_in_force is TimeInForce.FILL_OR_KILL and (
             market.book.available(order.side, order.price) < order.remaining
@@ -230,7 +231,7 @@ class Trading:
 
     def _rest(self, account: Account, market: Market, order: ClientOrder) -> None:
         market.book.rest(order)
-        account.rest(order, market.fees)
+        account.rest(order, market)
         if order.expires is not None:
             self.exchange.agenda.add(order.expires, partial(self.expire, order))
         self.exchange.tell(OrderChanged(account, order))
@@ -239,7 +240,7 @@ class Trading:
         account = self.exchange.owner(order)
         left, order.remaining = order.remaining, 0
         order.status, order.reason, order.updated = OrderStatus.CANCELED, reason, self.exchange.now
-        account.hold_back(order.ticker, self.exchange.markets[order.ticker].fees)
+        account.hold_back(self.exchange.markets[order.ticker])
         self.exchange.tell(OrderChanged(account, order))
         return left
 

@@ -43,7 +43,7 @@ def routes(house: House) -> list[Route]:
 
 
 def balance(house: House, asked: Asked, account: Account) -> Any:
-    available = account.available(house.exchange.netted_events)
+    available = account.available()
     worth = sum(_worth(house, held) for held in account.holdings.values())
     return wire_account.balance(available, worth, house.exchange.now)
 

@@ -129,7 +129,7 @@ class Venue:
         return self.trading.create(account, request)
 
     def available(self, account: Account) -> int:
-        return account.available(self.exchange.netted_events)
+        return account.available()
 
     def deltas(self) -> list[BookDelta]:
         return [each for each in self.heard if isinstance(each, BookDelta)]

@@ -222,7 +222,7 @@ def test_an_event_closes_is_determined_and_settles_on_its_published_value() -> N
     tickers = [market.ticker for market in event.markets]
     world.exchange.advance(to_instant(datetime(2026, 11, 17, 20, 29, tzinfo=UTC)))
     world.heard.clear()
-    held = account.holding(tickers[3], event.ticker)
+    held = account.holding(world.exchange.markets[tickers[3]])
     held.position, held.cost = 100, 500_000
     world.exchange.advance(to_instant(datetime(2026, 11, 17, 20, 31, tzinfo=UTC)))
     assert {world.status(each) for each in tickers} == {MarketStatus.CLOSED}

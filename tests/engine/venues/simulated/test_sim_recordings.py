@@ -298,7 +298,7 @@ def test_the_cpi_book_is_the_recorded_one() -> None:
     assert market.book.levels(Side.BID)[-1] == (8_900, 100)
     assert market.book.levels(Side.ASK)[0] == (9_400, 11_241)
     assert market.quote()[2] == 9_000
-    assert replay.summary()["markets"][0]["assumed"] == ["open_time"]
+    assert replay.summary()["markets"][0]["assumed"] == ["open_time", "hour", "strike_type"]
 
 
 def test_the_gas_ladder_is_open_before_its_close_and_settles_as_it_did() -> None:

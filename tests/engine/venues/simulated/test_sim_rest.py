@@ -142,6 +142,21 @@ async def test_a_body_that_is_no_object_is_refused(api: Api, content: bytes) -> 
     assert answer.json()["code"] == "bad_request"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/portfolio/orders"),
+        ("POST", "/portfolio/events/orders"),
+        ("DELETE", "/portfolio/events/orders"),
+        ("POST", "/portfolio/orders"),
+        ("GET", "/account/limits"),
+    ],
+)
+async def test_what_is_private_needs_a_signature(api: Api, method: str, path: str) -> None:
+    answer = await api.client.request(method, f"/trade-api/v2{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "token_authentication_failure")
+
+
 async def test_filters_name_a_status_otherwise_than_the_market_does(api: Api) -> None:
     high, low = api.venue.market, api.venue.other
     expected = {
