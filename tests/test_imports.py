@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
 ROOT = Path(__file__).resolve().parent.parent
 
 IMPORT_EVERYTHING = """
-import os, pkgutil, sys, threading
+import _thread, os, pkgutil, sys, threading
 from importlib import import_module
 
 ACTS = {
@@ -32,6 +32,13 @@ def note(event, arguments):
 
 def broken(name):
     raise
+
+def note_thread(*arguments):
+    seen.append(f"{importing}: a thread {arguments}")
+    return start_thread(*arguments)
+
+start_thread = _thread.start_new_thread
+_thread.start_new_thread = threading._start_new_thread = note_thread
 
 importing = "nothing"
 environment = dict(os.environ)
