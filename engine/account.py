@@ -25,10 +25,16 @@ class Account:
     by: Literal["engine", "supervisor"]
     view: ExchangeView = field(default_factory=ExchangeView)
     listings: int = 0
+    asked_ns: int = 0
+    """CLOCK_BOOTTIME at which the question was put that `view` answers; 0 before the first."""
+
+    def take_over(self) -> None:
+        """Go on from what the other writer of the document left. Raises OSError."""
+        self.view = self.document.heal() or ExchangeView()
 
     async def list_now(self) -> None:
         """Ask for resting orders and positions, and write what was said. Raises what the client raises."""
-        asked = self.clock.now()
+        asked, asked_ns = self.clock.now(), self.clock.boottime_ns()
         try:
             orders = await self.rest.orders(status=OrderStatus.RESTING)
             positions = await self.rest.positions()
@@ -37,6 +43,7 @@ class Account:
             self.document.write(self.view)
             raise
         self.listings += 1
+        self.asked_ns = asked_ns
         self.view = ExchangeView(
             source=self.rest.source,
             by=self.by,

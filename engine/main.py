@@ -152,4 +152,3 @@ def _reporter(home: Home, clock: Clock, emit: Events, identity: Identity, rest: 
         positions=DocumentWriter(home, Home.positions, clock, emit, ShadowBook(source=rest.source)),
         cycles=JournalWriter(home, Home.cycles, emit, clock=clock),
     )
-

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress, cancel_and_verify
 from engine.venues.kalshi.errors import VenueError
@@ -14,10 +15,17 @@ from state.kill_journal import record
 
 Told = Callable[[Progress], None]
 
+GROUPS_WITHIN_S = 0.5
+"""The cancel-all catches every order, with or without its group: it does not wait for a dead request."""
+
 
 @dataclass(slots=True)
 class RungTeller:
-    """Journals what stopping reaches: every rung durably, `left` when it changed. Never raises: stopping goes on."""
+    """Journals what stopping reaches: each rung durably, `left` when it changed, each problem, all of it once.
+
+    An exchange that is dead for an hour must not push the rest of its kill out of the journal's tail. Never raises:
+    stopping goes on.
+    """
 
     home: Home
     clock: Clock
@@ -25,18 +33,25 @@ class RungTeller:
     by: str
     told: Told
     _left: int | None = None
+    _known: set[str] = field(default_factory=set)
+    """Rungs and problems that are in the journal."""
 
     def __call__(self, progress: Progress) -> None:
         try:
-            if progress.rung is not None:
-                self._record("rung", progress, rung=progress.rung)
-            elif progress.left != self._left or progress.problem:
-                self._record("left", progress, why=progress.problem or "")
-        except OSError:
-            self.told(progress)  # a full disk must not keep orders alive; whoever listens hears of it
-            return
-        self._left = progress.left
+            self._note(progress)
+        except OSError as error:  # a full disk must not keep orders alive; whoever listens hears of it
+            self.told(Progress(progress.rung, progress.left, f"{Home.kills.path}: {error.strerror}"))
         self.told(progress)
+
+    def _note(self, progress: Progress) -> None:
+        if progress.rung is not None and progress.rung not in self._known:
+            self._record("rung", progress, rung=progress.rung)
+            self._known.add(progress.rung)
+        elif progress.left not in (None, self._left) or (progress.problem or "") not in {"", *self._known}:
+            self._record("left", progress, why=progress.problem or "")
+            self._known.add(progress.problem or "")
+        if progress.left is not None:
+            self._left = progress.left
 
     def _record(self, act: str, progress: Progress, **more: object) -> None:
         event = {"kill_id": self.kill_id, "left": progress.left, **more}
@@ -55,7 +70,8 @@ async def stop_at_exchange(
 
 async def _all_groups(rest: KalshiRest, told: Told) -> Sequence[str]:
     try:
-        return await rest.order_group_ids(urgent=True, attempts=1)
-    except VenueError as error:
-        told(Progress(None, None, f"listing of order groups: {error}"))
+        async with asyncio.timeout(GROUPS_WITHIN_S):
+            return await rest.order_group_ids(urgent=True, attempts=1)
+    except (VenueError, TimeoutError) as error:
+        told(Progress(None, None, f"listing of order groups: {error or 'no answer in time'}"))
         return ()

@@ -29,3 +29,21 @@ def die_with_parent(parent: int, sent: signal.Signals = signal.SIGKILL) -> None:
 def own_command(*arguments: str) -> list[str]:
     """argv that runs one of our own commands with this interpreter, without the working directory on its path."""
     return [sys.executable, "-P", "-m", "flightdeck", *arguments]
+
+
+def tied_command(*arguments: str) -> list[str]:
+    """`own_command` for any of our commands, ended by the kernel as soon as this process and thread has ended."""
+    return [sys.executable, "-P", "-m", "state.process", str(os.getpid()), *own_command(*arguments)]
+
+
+def _become(parent: str, *argv: str) -> None:
+    """Tie this process to `parent`, then be `argv`: the tie survives execve."""
+    try:
+        die_with_parent(int(parent))
+    except Orphaned as error:
+        raise SystemExit(str(error)) from None
+    os.execv(argv[0], argv)  # noqa: S606  (argv of our own making)
+
+
+if __name__ == "__main__":
+    _become(*sys.argv[1:])

@@ -24,6 +24,8 @@ from state.settings import Supervisor as Options
 HEARTBEAT_LOOK_S = 0.25
 DUMP_S = 0.2
 """What a hanging engine gets to write its stacks after SIGQUIT."""
+END_WITHIN_S = 2.0
+"""SIGKILL works at once, but on a process that the kernel itself holds."""
 
 
 @dataclass(slots=True)
@@ -73,51 +75,60 @@ class EngineKeeper:
         if self.engine is not None:
             await self.engine.stop(self.options.stop_timeout_s)
 
-    async def end_unresponsive(self, why: str) -> None:
-        """An engine that does not answer may hold a signed order: end it for certain. Counted as a crash."""
+    async def end_unresponsive(self, why: str) -> bool:
+        """An engine that does not answer may hold a signed order: end it. Counted as a crash. Whether it is gone."""
         engine = self.engine
         if engine is None or not engine.running():
-            return
+            return True
         engine.unresponsive = True
         self.emit(EventType.ENGINE_UNRESPONSIVE, f"engine {engine.pid}: {why}; ended", severity="critical")
         engine.send_group(signal.SIGKILL)
-        while engine.running():  # its end is awaited by `keep`; this only has to see it
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + END_WITHIN_S
+        while engine.running() and clock() < deadline:  # its end is awaited by `keep`; this only has to see it
             await asyncio.sleep(0.01)
+        return not engine.running()
 
     async def _run_once(self) -> ExitClass:
         self.emit(EventType.TRADING_ENGINE_STARTING, "starting the engine")
-        self.engine = engine = EngineProcess.start(self.home, self.lock_fd)
+        try:
+            self.engine = engine = EngineProcess.start(self.home, self.lock_fd)
+        except OSError as error:
+            return self._ended(None, f"could not be started: {error}", ExitClass.FAILED)
         self.evidence.engine_started(engine.pid)
         self.board.tell(engine="starting", engine_pid=engine.pid, engine_started_at=self.clock.now())
-        watch = asyncio.get_running_loop().create_task(self._watch(engine))
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(self._watch(engine))
             code = await engine.ended()
-        finally:
             watch.cancel()
         self.engine = None
         self.gone()
         ending = classify(code, commanded=self.stopping.is_set(), unresponsive=engine.unresponsive)
-        said = f"{describe(code)} ({ending})"
+        return self._ended(engine.pid, describe(code), ending)
+
+    def _ended(self, pid: int | None, how: str, ending: ExitClass) -> ExitClass:
+        said = f"{how} ({ending})"
         self.board.tell(engine="stopped", engine_pid=None, last_exit=said)
         severity = "info" if ending is ExitClass.COMMANDED else "error"
-        self.emit(EventType.TRADING_ENGINE_EXITED, f"engine {engine.pid}: {said}", severity=severity, exit_class=ending)
+        name = "engine" if pid is None else f"engine {pid}"
+        self.emit(EventType.TRADING_ENGINE_EXITED, f"{name}: {said}", severity=severity, exit_class=ending)
         return ending
 
     async def _watch(self, engine: EngineProcess) -> None:
         """Tell when it is up; when its heart stops, take a stack dump and end it."""
-        while self.evidence.heartbeat_age(engine.pid) is None and not self._silent(engine):
+        while not self.evidence.engine_was_heard() and not self._silent():
             await asyncio.sleep(HEARTBEAT_LOOK_S)
-        if not self._silent(engine):
+        if not self._silent():
             self.board.tell(engine="running")
             self.emit(EventType.TRADING_ENGINE_STARTED, f"engine {engine.pid} is up")
-        while not self._silent(engine):
+        while not self._silent():
             await asyncio.sleep(HEARTBEAT_LOOK_S)
         engine.send(signal.SIGQUIT)
         await asyncio.sleep(DUMP_S)
         await self.end_unresponsive(f"no heartbeat for {self.options.hang_s:.0f} s")
 
-    def _silent(self, engine: EngineProcess) -> bool:
-        return self.evidence.silent_for(engine.pid) > self.options.hang_s
+    def _silent(self) -> bool:
+        return self.evidence.silence_s() > self.options.hang_s
 
     async def _brake(self, brake: Brake) -> None:
         """Engage the kill, and start nothing until a person has cleared it."""

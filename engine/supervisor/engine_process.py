@@ -26,7 +26,10 @@ class EngineProcess:
 
     @classmethod
     def start(cls, home: Home, lock_fd: int) -> EngineProcess:
-        """Start it; it holds `lock_fd` for as long as any part of it lives, so no second engine can start."""
+        """Start it; it holds `lock_fd` for as long as any part of it lives, so no second engine can start.
+
+        Raises OSError when there are no processes, descriptors or blocks left; then nothing runs.
+        """
         argv = own_command("engine", "--home", str(home.root), "--parent", str(os.getpid()), "--lock-fd", str(lock_fd))
         log = os.open(home.root / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
@@ -35,7 +38,12 @@ class EngineProcess:
             )
         finally:
             os.close(log)
-        return cls(popen, os.pidfd_open(popen.pid))
+        try:
+            return cls(popen, os.pidfd_open(popen.pid))
+        except OSError:
+            popen.kill()  # nobody could watch it
+            popen.wait()
+            raise
 
     @property
     def pid(self) -> int:
@@ -76,7 +84,7 @@ class EngineProcess:
         return True
 
     async def stop(self, deadline_s: float) -> None:
-        """SIGTERM, wait until the group is empty, SIGKILL at the deadline. `ended` must be awaited elsewhere."""
+        """SIGTERM, wait until the group is empty, SIGKILL at the deadline."""
         self.send_group(signal.SIGTERM)
         self.send_group(signal.SIGCONT)
         deadline = asyncio.get_running_loop().time() + deadline_s
@@ -86,6 +94,7 @@ class EngineProcess:
             await asyncio.sleep(GROUP_POLL_S)
 
     def _alive(self) -> bool:
+        self.popen.poll()  # an ended leader that nobody waited for still counts as one of its group
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.supervisor.permits import Evidence, ProgressWatch, disk_free_share
 from state.clock import NANOS, Clock
 from state.document import DocumentReader, Reading
 from state.home import Home
-from state.kill_journal import KillState
 from state.models.exchange import ExchangeView
 from state.models.heartbeat import Heartbeat
-from state.permit import LeaveReader
+from state.permit import Identity, LeaveReader
+from state.sentinel import Look
 
 
 @dataclass(slots=True)
@@ -20,32 +20,37 @@ class EvidenceRoom:
 
     home: Home
     clock: Clock
-    config_hash: str
+    identity: Identity
     leave: LeaveReader
     heartbeat: DocumentReader[Heartbeat]
     exchange: DocumentReader[ExchangeView]
     progress: ProgressWatch
-    _started_ns: dict[int, int] = field(default_factory=dict)
+    _pid: int | None = None
+    _started_ns: int = 0
+    _heard_ns: int | None = None
 
     def engine_started(self, pid: int) -> None:
         """Silence of that engine is counted from now."""
-        self._started_ns = {pid: self.clock.boottime_ns()}
+        self._pid, self._started_ns, self._heard_ns = pid, self.clock.boottime_ns(), None
 
-    def heartbeat_age(self, pid: int) -> float | None:
-        """Age in seconds of the last heartbeat of that engine; None before its first."""
-        found = self.heartbeat.read()
-        return found.age_s if found.value is not None and found.value.pid == pid else None
+    def engine_was_heard(self) -> bool:
+        """Whether the engine started last gave any sign of life. Without one it was never permitted to send."""
+        self._read_heartbeat()
+        return self._heard_ns is not None
 
-    def silent_for(self, pid: int) -> float:
-        """Seconds since that engine's last sign of life, or since its start."""
-        age = self.heartbeat_age(pid)
-        since_start = (self.clock.boottime_ns() - self._started_ns.get(pid, self.clock.boottime_ns())) / NANOS
-        return since_start if age is None else min(age, since_start)
+    def silence_s(self) -> float:
+        """Seconds since that engine's last sign of life, or since its start.
 
-    def gather(self, kill: KillState, engine_pid: int | None, verified: bool) -> Evidence:
+        A heartbeat that cannot be read takes nothing back: the next one is due within a cycle.
+        """
+        self._read_heartbeat()
+        heard = self._started_ns if self._heard_ns is None else self._heard_ns
+        return (self.clock.boottime_ns() - max(heard, self._started_ns)) / NANOS
+
+    def gather(self, kill: Look, engine_pid: int | None, verified: bool) -> Evidence:
         """Everything a permit depends on, as of now."""
         leave = self.leave.look()
-        beat = self.heartbeat.read()
+        beat = self._read_heartbeat()
         ours = beat.value if beat.value is not None and beat.value.pid == engine_pid else None
         view = self.exchange.read()
         now = self.clock.boottime_ns() / NANOS
@@ -55,7 +60,7 @@ class EvidenceRoom:
             armed_reason=leave.armed_reason,
             arming_id=leave.arming_id,
             engine_alive=engine_pid is not None,
-            config_hash=self.config_hash,
+            identity=self.identity,
             heartbeat=ours,
             heartbeat_reason=beat.reason if beat.value is None else "is not of this engine",
             heartbeat_age_s=beat.age_s,
@@ -65,6 +70,12 @@ class EvidenceRoom:
             verified=verified,
             disk_free_share=disk_free_share(self.home.root),
         )
+
+    def _read_heartbeat(self) -> Reading[Heartbeat]:
+        found = self.heartbeat.read()
+        if found.value is not None and found.value.pid == self._pid and found.age_s is not None:
+            self._heard_ns = self.clock.boottime_ns() - round(found.age_s * NANOS)
+        return found
 
     def _asked_age(self, view: Reading[ExchangeView]) -> float | None:
         """Age of the exchange's answer itself, not of the file that repeats it."""

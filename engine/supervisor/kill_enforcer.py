@@ -51,13 +51,14 @@ class KillEnforcer:
                 kill.observe(self.home, self.clock, by=self.by)
         except OSError as error:
             self.emit(EventType.WRITE_FAILED, f"kill: {error}", severity="critical")
-        if look.kill_id is not None:
+        if look.kill_id is None:
+            await self.resting.cancel(self.teller(None))  # no rungs tell what the engine does about a doubt
+        else:
             await self._climb(look.kill_id)
 
     async def _climb(self, kill_id: str) -> None:
         await asyncio.sleep(self.cancel_after_s)
-        if self._lacks(kill_id, "engine_denied"):
-            await self.keeper.end_unresponsive("it did not deny within the time a kill gives it")
+        if self._lacks(kill_id, "engine_denied") and await self._engine_cannot_send():
             self._note_denied(kill_id)
         waited = 0.0
         while self._lacks(kill_id, "verified_2"):
@@ -66,6 +67,12 @@ class KillEnforcer:
                 return
             await asyncio.sleep(LOOK_S)
             waited += LOOK_S
+
+    async def _engine_cannot_send(self) -> bool:
+        """End an engine that does not deny. One that was never heard had no permit, and finds the kill as it starts."""
+        if not self.keeper.evidence.engine_was_heard():
+            return True
+        return await self.keeper.end_unresponsive("it did not deny within the time a kill gives it")
 
     def teller(self, kill_id: str | None) -> RungTeller:
         """Journals the rungs that this supervisor reaches."""

@@ -18,8 +18,9 @@ from engine.supervisor.kill_enforcer import KillEnforcer
 from engine.supervisor.permit_keeper import PermitKeeper
 from engine.supervisor.permits import Limits, PermitOffice, ProgressWatch
 from engine.supervisor.resting import RestingOrders
+from engine.supervisor.schedule import Schedule
 from engine.supervisor.supervisor import Supervisor
-from engine.venues.kalshi.cancel import Progress
+from engine.venues.kalshi.cancel import VERIFIED_2, Progress
 from engine.venues.kalshi.errors import VenueError
 from state import kill, sentinel
 from state.build import build_id
@@ -103,7 +104,6 @@ def build(
         board=board,
         engine=engine,
         permit=PermitKeeper(
-            home=home,
             clock=clock,
             anchor=anchor,
             evidence=evidence,
@@ -123,6 +123,7 @@ def build(
         stop_timeout_s=options.stop_timeout_s,
         emit=emit,
         stopping=stopping,
+        schedule=Schedule(home, options.schedule, emit),
     )
 
 
@@ -145,7 +146,7 @@ def _evidence(
     return EvidenceRoom(
         home=home,
         clock=clock,
-        config_hash=identity.config_hash,
+        identity=identity,
         leave=LeaveReader(anchor, clock, identity),
         heartbeat=DocumentReader(home, Home.heartbeat, Heartbeat, clock),
         exchange=DocumentReader(home, Home.exchange, ExchangeView, clock),
@@ -163,13 +164,14 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _problems(emit: Events) -> Told:
-    """Journals why cancelling does not get on, each reason once until it changes."""
-    last = ""
+    """Journals why cancelling does not get on, each reason once until it did."""
+    known: set[str] = set()
 
     def told(progress: Progress) -> None:
-        nonlocal last
-        if progress.problem and progress.problem != last:
+        if progress.rung == VERIFIED_2:
+            known.clear()
+        elif progress.problem and progress.problem not in known:
+            known.add(progress.problem)
             emit(EventType.ORDERS_NOT_VERIFIED, progress.problem, severity="critical")
-        last = progress.problem or ""
 
     return told

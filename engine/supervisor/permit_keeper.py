@@ -12,10 +12,8 @@ from engine.supervisor.evidence import EvidenceRoom
 from engine.supervisor.permits import Limits, PermitOffice, withheld
 from engine.supervisor.resting import RestingOrders
 from engine.waiting import happened
-from state.clock import Clock
+from state.clock import NANOS, Clock
 from state.events import EventType
-from state.home import Home
-from state.kill_journal import fold
 from state.sentinel import Anchor
 
 JUDGE_EVERY_S = 1.0
@@ -27,7 +25,6 @@ SETTLE_S = 0.02
 class PermitKeeper:
     """Judges every second and at every change in state/."""
 
-    home: Home
     clock: Clock
     anchor: Anchor
     evidence: EvidenceRoom
@@ -41,6 +38,7 @@ class PermitKeeper:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _due: float = 0.0
     _granted: bool | None = None
+    _retired: bool = False
 
     async def keep(self) -> None:
         """Judge for ever."""
@@ -56,10 +54,10 @@ class PermitKeeper:
 
     def judge(self) -> None:
         """One verdict. A permit that cannot be written runs out by itself; that is told as its reason."""
-        found = self.evidence.gather(
-            fold(self.home, self.clock, self.anchor.look()), self.keeper.pid, self.resting.verified
-        )
+        found = self.evidence.gather(self.anchor.look(), self.keeper.pid, self.resting.verified)
         reasons = withheld(found, self.limits)
+        if self._retired:
+            reasons = ("the supervisor is stopping", *reasons)
         try:
             self.office.set_aside_damaged_start()
             if reasons:
@@ -71,13 +69,17 @@ class PermitKeeper:
         self.board.tell(permit_withheld=reasons)
         self._note(reasons)
 
+    def retire(self) -> None:
+        """Grant nothing any more, whatever holds: the supervisor is stopping."""
+        self._retired = True
+
     def withdraw(self) -> None:
         """Take the permit away now. Raises OSError."""
         self._due = 0.0
         self.office.withdraw()
 
     def _renew(self, arming_id: str) -> None:
-        now = self.clock.boottime_ns() / 1e9
+        now = self.clock.boottime_ns() / NANOS
         if now >= self._due:
             self.office.renew(arming_id, self.resting.source)
             self._due = now + self.renew_every_s

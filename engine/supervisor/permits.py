@@ -11,10 +11,9 @@ from state.clock import NANOS, Clock, stamp
 from state.events import EventType
 from state.healing import quarantine
 from state.home import Home
-from state.kill_journal import KillState
 from state.models.exchange import ExchangeView
 from state.models.heartbeat import Heartbeat, Progress
-from state.sentinel import Anchor
+from state.sentinel import Anchor, Look
 
 IDLE_MESSAGES_S = 60.0
 """A trading exchange with open markets sends something within this, heartbeats aside."""
@@ -34,12 +33,13 @@ class Limits:
 class Evidence:
     """Everything the permit depends on, as it was found just now."""
 
-    kill: KillState
+    kill: Look
     armed: bool
     armed_reason: str
     arming_id: str
     engine_alive: bool
-    config_hash: str
+    identity: permit.Identity
+    """What this supervisor runs."""
     heartbeat: Heartbeat | None
     heartbeat_reason: str
     heartbeat_age_s: float | None
@@ -75,7 +75,8 @@ def _engine_reasons(evidence: Evidence, limits: Limits) -> tuple[str, ...]:
         return (f"heartbeat {evidence.heartbeat_reason or 'missing'}",)
     return (
         f"heartbeat is {age:.0f} s old" if age > limits.heartbeat_s else "",
-        "" if beat.config_hash == evidence.config_hash else "engine runs another configuration",
+        "" if beat.build == evidence.identity.build else "engine runs another build",
+        "" if beat.config_hash == evidence.identity.config_hash else "engine runs another configuration",
         *(f"engine makes no progress: {name}" for name in evidence.stalled),
         _offset_reason(beat, limits),
     )
@@ -85,7 +86,7 @@ def _offset_reason(beat: Heartbeat, limits: Limits) -> str:
     if beat.clock_offset_ms is None:
         return "clock offset unknown"
     low, high = beat.clock_offset_ms
-    if -limits.clock_offset_ms <= low and high <= limits.clock_offset_ms:
+    if -limits.clock_offset_ms <= low <= high <= limits.clock_offset_ms:
         return ""
     return f"clock offset {low:+.0f}…{high:+.0f} ms, limit ±{limits.clock_offset_ms:.0f} ms"
 
@@ -94,7 +95,8 @@ def _exchange_reasons(evidence: Evidence, limits: Limits) -> tuple[str, ...]:
     view, age = evidence.exchange, evidence.exchange_age_s
     if view is None or age is None or view.resting is None:
         return ("resting orders at the exchange unknown",)
-    return (f"listing of resting orders is {age:.0f} s old" if age > limits.exchange_age_s else "", view.error)
+    fresh = 0 <= age <= limits.exchange_age_s  # below 0 the wall was set back, and nobody knows how old it is
+    return ("" if fresh else f"listing of resting orders is {age:.0f} s old", view.error)
 
 
 def _disk_reason(evidence: Evidence, limits: Limits) -> str:
@@ -126,12 +128,13 @@ class ProgressWatch:
 
     def stalled(self, beat: Heartbeat, at: float) -> tuple[str, ...]:
         """Names of counters that stood still too long at `at` (seconds, steady clock)."""
-        expected = {"listings": self.listings_s}
-        if beat.exchange_trading and beat.market_open:
-            expected["messages"] = IDLE_MESSAGES_S
+        limits = {"listings": self.listings_s, "messages": IDLE_MESSAGES_S}
+        if not (beat.exchange_trading and beat.market_open):
+            self._last.pop("messages", None)  # standing still counts from when they are expected again
+            del limits["messages"]
         return tuple(
             f"{name} stand at {getattr(beat.progress, name)} for {still:.0f} s"
-            for name, limit in expected.items()
+            for name, limit in limits.items()
             if (still := self._still(name, beat.progress, at)) > limit
         )
 

@@ -22,13 +22,11 @@ class ExitClass(StrEnum):
 
     @property
     def restarts(self) -> bool:
-        """Whether another start can help: a wrong configuration stays wrong, a commanded stop is meant."""
-        return self not in {ExitClass.COMMANDED, ExitClass.CONFIG}
+        """Whether another start can help: a wrong configuration stays wrong, a commanded stop is meant.
 
-    @property
-    def counts(self) -> bool:
-        """Whether it is a crash to the brake; commanded stops never are."""
-        return self.restarts
+        What restarts is a crash to the brake.
+        """
+        return self not in {ExitClass.COMMANDED, ExitClass.CONFIG}
 
 
 def classify(return_code: int, *, commanded: bool = False, unresponsive: bool = False) -> ExitClass:
@@ -46,7 +44,12 @@ def classify(return_code: int, *, commanded: bool = False, unresponsive: bool = 
 
 def describe(return_code: int) -> str:
     """An exit as people say it: the signal's name, or the code."""
-    return signal.Signals(-return_code).name if return_code < 0 else f"exit {return_code}"
+    if return_code >= 0:
+        return f"exit {return_code}"
+    try:
+        return signal.Signals(-return_code).name
+    except ValueError:
+        return f"signal {-return_code}"  # real-time signals have no names of their own
 
 
 @dataclass(slots=True)

@@ -21,6 +21,9 @@ class RestingOrders:
     account: Account
     emit: Callable[..., None]
     verified: bool = False
+    _ours: bool = False
+    """Whether the last listing in the file is of this supervisor; an engine writes it while one lives."""
+    _trouble: str = ""
 
     @property
     def source(self) -> str:
@@ -40,15 +43,24 @@ class RestingOrders:
         """List our account every `period` seconds, but leave it to the engine while one lives."""
         while True:
             await asyncio.sleep(period)
-            if not engine_lives():
+            if engine_lives():
+                self._ours = False
+            else:
                 await self.list_once()
 
     async def list_once(self) -> None:
         """List our account now. An exchange that does not answer, or a full disk, is told; supervision goes on."""
         try:
+            if not self._ours:
+                self.account.take_over()
+                self._ours = True
             await self.account.list_now()
         except (VenueError, OSError) as error:
-            self.emit(EventType.LISTING_FAILED, f"listing of resting orders: {error}", severity="warning")
+            if str(error) != self._trouble:
+                self.emit(EventType.LISTING_FAILED, f"listing of resting orders: {error}", severity="warning")
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
 
     async def close(self) -> None:
         """Close the connection."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
@@ -12,13 +14,19 @@ from engine.supervisor.engine_keeper import EngineKeeper
 from engine.supervisor.kill_enforcer import KillEnforcer
 from engine.supervisor.permit_keeper import PermitKeeper
 from engine.supervisor.resting import RestingOrders
+from engine.supervisor.schedule import Schedule
 from engine.wake import FolderWake
 from state import kill
 from state.clock import Clock
 from state.events import EventType
-from state.sentinel import Anchor
+from state.home import Home
+from state.sentinel import NAME, Anchor
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PRECONDITIONS = frozenset(
+    {NAME, *(entry.path.removeprefix("state/") for entry in (Home.armed, Home.heartbeat, Home.exchange))}
+)
+"""Files in state/ that a permit depends on. What the supervisor writes itself must not wake it: it would never rest."""
 
 
 @dataclass(slots=True)
@@ -36,40 +44,61 @@ class Supervisor:
     stop_timeout_s: float
     emit: Callable[..., None]
     stopping: asyncio.Event
-    _enforcing: set[asyncio.Task[None]] = field(default_factory=set)
+    schedule: Schedule
+    _duties: set[asyncio.Task[None]] = field(default_factory=set)
+    _failed: bool = False
 
     async def run(self) -> int:
-        """Supervise until a signal asks to stop; returns the exit code of the command."""
+        """Supervise until a signal asks to stop or a duty fails; returns the exit code of the command."""
         for number in STOP_SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
         self.engine.gone = self._withdraw
         wake = FolderWake(self.anchor.home.state, self._woken)
         wake.start()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(part) for part in self._parts()]
-                self._look()
-                await self.stopping.wait()
-                await self._stop()
-                for task in (*running, *self._enforcing):
-                    task.cancel()
+            self._begin("engine", self.engine.keep())
+            self._begin("permit", self.permit.keep())
+            self._begin("clean start", self.resting.clean_start(self.enforcer.teller(None)))
+            self._begin("listing", self.resting.keep_listing(lambda: self.engine.pid is not None, self.listing_period))
+            self._begin("kill switch", self._keep_looking())
+            self._begin("schedule", self.schedule.keep())
+            self._look()
+            await self.stopping.wait()
+            await self._stop()
         finally:
             wake.close()
+            duties = tuple(self._duties)
+            for duty in duties:
+                duty.cancel()
+            await asyncio.gather(*duties, return_exceptions=True)  # `_ended` tells what they died of
             await self.resting.close()
-        return self.engine.exit_code
+        return os.EX_SOFTWARE if self._failed else self.engine.exit_code
 
-    def _parts(self) -> tuple[Coroutine[None, None, None], ...]:
-        return (
-            self.engine.keep(),
-            self.permit.keep(),
-            self.resting.clean_start(self.enforcer.teller(None)),
-            self.resting.keep_listing(lambda: self.engine.pid is not None, self.listing_period),
-            self._keep_looking(),
+    def _begin(self, name: str, duty: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(duty, name=name)
+        self._duties.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A duty that failed ends all, in good order: without supervision no permit, no engine, nothing resting."""
+        self._duties.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        self._failed = True
+        self.emit(
+            EventType.SUPERVISOR_FAILED,
+            f"{task.get_name()}: {type(error).__name__}: {error}; stopping",
+            severity="critical",
+            traceback="".join(traceback.format_exception(error)),
         )
+        self._withdraw()
+        self.stopping.set()
 
-    def _woken(self, _: frozenset[str]) -> None:
+    def _woken(self, names: frozenset[str]) -> None:
         self._look()
-        self.permit.changed()
+        if not names or names & PRECONDITIONS:
+            self.permit.changed()
 
     async def _keep_looking(self) -> None:
         """A home that is moved or unmounted tells nobody: look every second as well."""
@@ -83,15 +112,7 @@ class Supervisor:
         if look.engaged:
             self._withdraw()
         if self.enforcer.new(look):
-            task = asyncio.get_running_loop().create_task(self.enforcer.enforce(look))
-            self._enforcing.add(task)
-            task.add_done_callback(self._enforced)
-
-    def _enforced(self, task: asyncio.Task[None]) -> None:
-        self._enforcing.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.emit(EventType.ENFORCEMENT_FAILED, f"kill enforcement: {task.exception()!r}", severity="critical")
-            self.stopping.set()  # fail closed: no supervisor, no permit, no engine
+            self._begin("kill enforcement", self.enforcer.enforce(look))
 
     def _withdraw(self) -> None:
         try:
@@ -99,13 +120,24 @@ class Supervisor:
         except OSError as error:
             self.emit(EventType.WRITE_FAILED, f"permit cannot be withdrawn: {error}", severity="critical")
 
+    def _disarm(self) -> None:
+        try:
+            kill.disarm(self.anchor, self.clock, by=self.board.name, why="supervisor stopped")
+        except OSError as error:  # the next supervisor drops it, and starts nothing before it could
+            self.emit(EventType.WRITE_FAILED, f"start cannot be taken back: {error}", severity="critical")
+
     async def _stop(self) -> None:
         """Withdraw, disarm, stop the engine, then cancel and verify what rests: the last act of a commanded stop."""
+        self.permit.retire()
         self._withdraw()
         self.board.tell(engine="stopping")
-        kill.disarm(self.anchor, self.clock, by=self.board.name, why="supervisor stopped")
+        self._disarm()
         await self.engine.stop()
+        await self.schedule.stop()
         teller = self.enforcer.teller(self.anchor.look().kill_id)
         if await self.resting.cancel(teller, deadline_s=self.stop_timeout_s):
             await self.resting.list_once()  # the last word on what rests is a true one
+        else:
+            why = f"not verified within {self.stop_timeout_s:.0f} s that nothing rests; what does ends by its expiry"
+            self.emit(EventType.ORDERS_NOT_VERIFIED, why, severity="critical")
         self.board.tell(engine="stopped", engine_pid=None)
