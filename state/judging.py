@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
@@ -62,7 +63,7 @@ def judge(raw: bytes, entry: Document, model: type[M], clock: Clock, *, seen: in
         value = model.__pydantic_validator__.validate_json(raw)
     except ValidationError as error:
         return Reading(Outcome.CORRUPT, reason=f"{_complaint(error, raw)} ({size} bytes)", size=size)
-    supported = model.model_fields["schema_version"].default
+    supported = _schema_version(model)
     if value.seq <= 0 or not value.boot_id:
         return Reading(Outcome.CORRUPT, reason=f"no envelope: seq or boot_id is missing ({size} bytes)", size=size)
     if not 1 <= value.schema_version <= supported:
@@ -112,6 +113,13 @@ def _judge_time(value: M, size: int, entry: Document, clock: Clock, seen: int) -
     age_s = max(age_s, 0.0)
     outcome, reason = freshness(age_s, same_boot, entry)
     return Reading(outcome, value, reason, size, age_s)
+
+
+@cache
+def _schema_version(model: type[DocumentModel]) -> int:
+    """The newest schema of a document that this build reads."""
+    version: int = model.model_fields["schema_version"].default
+    return version
 
 
 def _complaint(error: ValidationError, raw: bytes) -> str:

@@ -25,11 +25,11 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 
 def read(home: Home, entry: Document, model: type[M], clock: Clock, *, seen: int = 0) -> Reading[M]:
     """Read a document as it lies there, whatever it is. Never raises, blocks, follows a link or heals."""
-    raw = load_bytes(home.path(entry))
+    raw = load_bytes(home.below(entry.path))
     return judge(raw, entry, model, clock, seen=seen) if isinstance(raw, bytes) else unreadable(raw)
 
 
-def load_bytes(path: Path) -> bytes | OSError | int:
+def load_bytes(path: str | Path) -> bytes | OSError | int:
     """The bytes at `path`; else the error, or the size of a file too large to load."""
     try:
         fd = os.open(path, _READ)
