@@ -95,6 +95,8 @@ class Demo:
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _market_clock: DocumentWriter[MarketClockSetting] | None = None
     _asked_to_stop: bool = False
+    _came_up: bool = False
+    _armed: bool = False
 
     def __enter__(self) -> Demo:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -147,19 +149,19 @@ class Demo:
         console = subprocess.Popen(own_command("console", *self._ours()))
         self._children["console"] = console
         pidfd = os.pidfd_open(console.pid)
-        armed = False
         while console.poll() is None and not self._asked_to_stop:
-            armed = armed or self._arm()
-            self._heal_market_clock()
+            if not self._tend():
+                self._end("console", time.monotonic() + STOP_S)
+                return self._not_up()
             select.select([pidfd], [], [], TICK_S)
         os.close(pidfd)
         return os.EX_OK if self._asked_to_stop else console.wait()
 
     def _wait_headless(self, until: float) -> int:
-        armed, told = False, time.monotonic()
+        told = time.monotonic()
         while time.monotonic() < until and not self._asked_to_stop:
-            armed = armed or self._arm()
-            self._heal_market_clock()
+            if not self._tend():
+                return self._not_up()
             if time.monotonic() - told >= PROGRESS_S:
                 told = time.monotonic()
                 print(progress_line(self.home, self.clock), flush=True)
@@ -168,25 +170,43 @@ class Demo:
         print(text, flush=True)
         return os.EX_OK if worked else 1
 
+    def _tend(self) -> bool:
+        """Arm once, keep the market clock whole. False: the supervisor ended before it had come up.
+
+        One that ends later leaves the exchange to whoever wants to cancel at it.
+        """
+        supervisor = self._children["supervisor"]
+        ended = supervisor.poll() is not None
+        found = read(self.home, Home.supervisor, SupervisorState, self.clock)
+        ours = found.good and found.value is not None and found.value.pid == supervisor.pid
+        self._came_up = self._came_up or ours
+        if ours and not self._armed:
+            self._armed = self._arm()
+        try:
+            if self._market_clock is not None:
+                self._market_clock.heal()
+        except OSError as error:
+            self.emit(EventType.WRITE_FAILED, f"{Home.market_clock.path}: {error}", severity="error")
+        return self._came_up or not ended
+
+    def _not_up(self) -> int:
+        log = f"{self.home.root}/logs/supervisor.log"
+        print(f"flightdeck demo: the supervisor did not start; see {log}", file=sys.stderr)
+        return os.EX_UNAVAILABLE
+
     def _arm(self) -> bool:
-        """Start trading in our own simulated home, once its supervisor is up; whether that is done with.
+        """Start trading in our own simulated home; whether that is done with.
 
         Under a kill it is: whoever clears it has to start as well.
         """
         state = fold(self.home, self.clock)
         if state.engaged:
             return True
-        found = read(self.home, Home.supervisor, SupervisorState, self.clock)
-        ours = found.good and found.value is not None and found.value.pid == self._children["supervisor"].pid
-        if not ours or state.last_cancel_ns is None:
+        if state.last_cancel_ns is None:
             return False
         if (self.clock.boottime_ns() - state.last_cancel_ns) / NANOS < WAIT_AFTER_CANCEL_S:
             return False
         return not kill.start(self.home, self.clock, wait_after_cancel_s=WAIT_AFTER_CANCEL_S, by="demo")
-
-    def _heal_market_clock(self) -> None:
-        if self._market_clock is not None:
-            self._market_clock.heal()
 
     def _ask_to_stop(self, *_: object) -> None:
         self._asked_to_stop = True

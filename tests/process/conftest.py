@@ -54,7 +54,8 @@ class Desk:
         return command
 
     def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "flightdeck", *words, "--home", str(self.home)]
+        home = [] if "--home" in words else ["--home", str(self.home)]
+        return [sys.executable, "-P", "-m", "flightdeck", *words, *home]
 
     def run(self, *words: str, seconds: float = PATIENCE_S) -> int:
         """Run a command to its end; its exit code."""
@@ -142,13 +143,13 @@ class Desk:
 
     def processes(self) -> dict[int, str]:
         """Everything that runs on this home: pid and command, by what /proc tells."""
-        found = {}
+        found, home = {}, os.fsencode(self.home)
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 words = (folder / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if any(word.startswith(os.fsencode(self.home)) for word in words):
+            if any(word == home or word.startswith(home + b"/") for word in words):
                 at = words.index(b"flightdeck") + 1 if b"flightdeck" in words else 0
                 found[int(folder.name)] = words[at].decode()
         return found

@@ -174,8 +174,7 @@ def test_a_home_that_is_not_of_a_demo_is_refused_and_stays_as_it_is(desk: Desk, 
 
 
 def test_the_checkout_is_no_home(desk: Desk) -> None:
-    desk.home = ROOT
-    assert desk.run("demo", "--headless", "--seconds", "1") == 78
+    assert desk.run("demo", "--headless", "--seconds", "1", "--home", str(ROOT)) == 78
     assert "holds program source" in desk.err()
 
 
@@ -183,3 +182,11 @@ def test_a_demo_without_a_terminal_says_how_to_run_without_one(desk: Desk) -> No
     assert desk.run("demo") == 2
     assert "--headless" in desk.err()
     assert not desk.home.exists()
+
+
+def test_a_demo_whose_supervisor_cannot_start_ends_and_says_where_to_look(desk: Desk) -> None:
+    desk.environ["FLIGHTDECK_SUPERVISOR__HANG_S"] = "99"
+    assert desk.run("demo", "--headless") == 69
+    assert desk.err() == f"flightdeck demo: the supervisor did not start; see {desk.home}/logs/supervisor.log\n"
+    assert "supervisor.hang_s" in desk.path("logs/supervisor.log").read_text()
+    assert desk.processes() == {}
