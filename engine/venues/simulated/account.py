@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from engine.market.money import ONE_DOLLAR, Count, Micros, Price
 from engine.venues.simulated.instants import Instant
 from engine.venues.simulated.market import Market
-from engine.venues.simulated.orders import ClientOrder, OrderStatus, Side
+from engine.venues.simulated.orders import ClientOrder, Side
 
 
 @dataclass(slots=True)
@@ -96,6 +96,7 @@ class Account:
     settlements: list[Settlement] = field(default_factory=list)
     reserved: dict[str, Micros] = field(default_factory=dict)
     _traded: dict[str, Market] = field(default_factory=dict)
+    _stale: set[str] = field(default_factory=set)
 
     def holding(self, market: Market) -> Holding:
         """The holding in a market, made when first asked for."""
@@ -117,6 +118,7 @@ class Account:
 
     def available(self) -> Micros:
         """What the account may spend: cash less collateral and less what resting orders hold back."""
+        self._recount()
         return self.cash - self.collateral() - sum(self.reserved.values())
 
     def collateral(self) -> Micros:
@@ -129,6 +131,7 @@ class Account:
 
     def needed(self, order: ClientOrder, market: Market) -> Micros:
         """What holding back for `order`, too, would take on top of what is held back in its market now."""
+        self._recount()
         resting = [*self.resting.get(order.ticker, {}).values(), order]
         return self._reserve(market, resting) - self.reserved.get(order.ticker, 0)
 
@@ -138,17 +141,14 @@ class Account:
         self._traded[order.ticker] = market
         self.hold_back(market)
 
+    def unrest(self, order: ClientOrder, market: Market) -> None:
+        """Note that an order rests no more, if it ever did."""
+        self.resting.get(order.ticker, {}).pop(order.order_id, None)
+        self.hold_back(market)
+
     def hold_back(self, market: Market) -> None:
-        """Recount what the resting orders of an event hold back, after an order or the position of `market` changed."""
-        for ticker in [key for key, each in self._traded.items() if each.event is market.event]:
-            orders = self.resting[ticker]
-            for order_id in [key for key, order in orders.items() if order.status is not OrderStatus.RESTING]:
-                del orders[order_id]
-            if orders:
-                self.reserved[ticker] = self._reserve(self._traded[ticker], orders.values())
-            else:
-                del self.resting[ticker], self._traded[ticker]
-                self.reserved.pop(ticker, None)
+        """Have what the resting orders of an event hold back counted anew before it is next asked for."""
+        self._stale |= {ticker for ticker, each in self._traded.items() if each.event is market.event}
 
     def settle(self, ticker: str, value: Price, result: str, settled: Instant) -> Settlement | None:
         """Pay out a market at `value` a YES contract; None where nothing was held."""
@@ -164,6 +164,16 @@ class Account:
         held.position, held.cost, held.updated = 0, 0, settled
         self.settlements.append(settlement)
         return settlement
+
+    def _recount(self) -> None:
+        for ticker in self._stale:
+            orders = self.resting[ticker]
+            if orders:
+                self.reserved[ticker] = self._reserve(self._traded[ticker], orders.values())
+            else:
+                del self.resting[ticker], self._traded[ticker]
+                self.reserved.pop(ticker, None)
+        self._stale.clear()
 
     def _reserve(self, market: Market, orders: Iterable[ClientOrder]) -> Micros:
         """What resting orders of a market may still cost: price and maker fee, nothing for what closes the position."""

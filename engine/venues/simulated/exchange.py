@@ -151,7 +151,10 @@ class Exchange:
         holding.fees += charged.net
         holding.updated = self.now
         self._note_fill(order, trade.price * trade.count, trade.count, charged.net, is_taker=is_taker)
-        account.hold_back(market)
+        if order.status is OrderStatus.EXECUTED:
+            account.unrest(order, market)
+        else:
+            account.hold_back(market)
         fill = ClientFill(
             trade.trade_id, order, trade.price, trade.count, charged.net, is_taker, self.now, holding.position
         )

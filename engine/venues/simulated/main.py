@@ -111,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
     parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where the account's key goes")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same book events while no client trades")
-    parser.add_argument("--speed", type=_positive, default=1.0, help="market seconds in a second")
+    parser.add_argument(
+        "--speed", type=_positive, default=1.0, help="market seconds in a second, of a clock of our own"
+    )
     parser.add_argument("--market-clock", type=Path, metavar="FILE", help="follow this clock document")
     parser.add_argument("--weekly-pause", action="store_true", help="pause trading Thursdays 03:00-05:00 ET")
     parser.add_argument(
@@ -121,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long a cancel-all catches new orders",
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="serve recorded frames or a recorded event instead")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="serve a recording instead")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
     return parser
 

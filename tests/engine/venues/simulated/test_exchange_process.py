@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+REFERENCE = Path(__file__).resolve().parents[5] / "shared" / "data"
 TICKER = "KXHIGHNY-26NOV18-B44.5"
 
 
@@ -202,6 +203,33 @@ def test_it_follows_the_market_clock_it_is_given(tmp_path: Path, start: Start) -
         seen |= {market["status"] for market in markets}
     assert {"active", "closed", "determined", "finalized"} >= seen >= {"finalized"}
     assert {market["result"] for market in markets} <= {"yes", "no"}
+
+
+@pytest.mark.reference
+async def test_a_replay_serves_the_recorded_frames_as_they_were_sent(tmp_path: Path, start: Start) -> None:
+    recording = REFERENCE / "kalshi" / "recorded_demo_2026-06" / "ws__orderbook_trade_noleg.jsonl"
+    process, _ = start("--credentials", str(tmp_path), "--replay", str(recording), "--speed", "8")
+    client = Client(tmp_path)
+    frames = [line.strip() for line in recording.read_text().splitlines() if line.strip()]
+    ticker = json.loads(frames[2])["msg"]["market_ticker"]
+    headers = client.headers("GET", "/trade-api/ws/v2")
+    async with websockets.connect(client.credentials["ws_url"], additional_headers=headers) as stream:
+        params = {"channels": ["orderbook_delta", "trade"], "market_tickers": [ticker]}
+        await stream.send(json.dumps({"id": 1, "cmd": "subscribe", "params": params}))
+        heard = [str(await asyncio.wait_for(stream.recv(), 10)).strip() for _ in frames]
+    assert heard == frames
+    book = await asyncio.to_thread(client.ask, "GET", f"/markets/{ticker}/orderbook")
+    assert book.json()["orderbook_fp"] == {"yes_dollars": [["0.4700", "3.00"]], "no_dollars": [["0.4800", "1.00"]]}
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=10)
+    assert json.loads(said.removeprefix("replay "))["frames"] == 4
+
+
+def test_a_recording_that_cannot_be_read_is_a_configuration_error(tmp_path: Path) -> None:
+    argv = command("--credentials", str(tmp_path), "--replay", str(tmp_path / "absent.jsonl"))
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stderr.count("\n")) == (78, 1)
+    assert "absent.jsonl" in ended.stderr
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"start":"2026-11-17T19:00:00","anchor_ns":1,"speed":1}'])
