@@ -15,7 +15,7 @@ from state import kill, permit
 from state.clock import Clock, SystemClock
 from state.config import ConfigError, Settings, load
 from state.home import Home, HomeError
-from state.kill_journal import record
+from state.kill_journal import record_anyway
 from state.lock import holder
 from state.sentinel import Anchor
 
@@ -65,9 +65,12 @@ def _deny(home: Home, clock: Clock, by: str) -> str | None:
         look = anchor.look()
         if look.kill_id is None:
             return None
-        kill.disarm(anchor, clock, by=by, why=look.reason)
-        permit.remove(anchor, permit.PERMIT)
+        try:
+            kill.disarm(anchor, clock, by=by, why=look.reason)
+            permit.remove(anchor, permit.PERMIT)
+        except OSError as error:  # what rests is cancelled all the same
+            print(f"flightdeck cancel: start or permit stays: {error}", file=sys.stderr)
     state = kill.observe(home, clock, by=by)
     if state.rung("engine_denied") is None and holder(home, "engine") is None:
-        record(home, clock, "rung", kill_id=look.kill_id, rung="engine_denied", by=by, why="no engine lives")
+        record_anyway(home, clock, "rung", kill_id=look.kill_id, rung="engine_denied", by=by, why="no engine lives")
     return look.kill_id

@@ -9,6 +9,7 @@ from engine.desks.ladders.families import FamilySettings
 from engine.market.fees import FeeSchedule, UnsupportedFees
 from engine.market.strikes import Strike, UnsupportedStrike
 from engine.market.view import MarketInfo, MarketStatus
+from engine.venues.kalshi.errors import MalformedAnswer, Rejected
 from engine.venues.kalshi.models import Event, Market, Series
 from engine.venues.kalshi.rest import KalshiRest
 
@@ -21,14 +22,24 @@ class Catalogue:
     markets: dict[str, MarketInfo] = field(default_factory=dict)
     _series: dict[str, Series] = field(default_factory=dict)
 
-    async def refresh(self, rest: KalshiRest) -> None:
-        """Ask for the open events of every enabled family. Raises what the client raises; keeps what it had."""
+    async def refresh(self, rest: KalshiRest) -> tuple[str, ...]:
+        """Ask for the open events of every enabled family; what is wrong with single series, which keep what they had.
+
+        Raises Unavailable when the exchange does not answer.
+        """
+        problems: list[str] = []
         for family in self.families.values():
             for series in family.series if family.enabled else ():
-                if series not in self._series:
-                    self._series[series] = await rest.series(series)
-                events = await rest.events(series_ticker=series, status="open")
-                self._adopt(family.name, series, events)
+                try:
+                    await self._refresh_series(rest, family.name, series)
+                except (Rejected, MalformedAnswer) as error:
+                    problems.append(f"{series}: {error}")
+        return tuple(problems)
+
+    async def _refresh_series(self, rest: KalshiRest, family: str, series: str) -> None:
+        if series not in self._series:
+            self._series[series] = await rest.series(series)
+        self._adopt(family, series, await rest.events(series_ticker=series, status="open"))
 
     def known(self) -> tuple[MarketInfo, ...]:
         """Every market there is to judge."""

@@ -23,7 +23,11 @@ def open_rest(settings: Settings, clock: Clock) -> KalshiRest:
 
 def open_feed(settings: Settings, clock: Clock, listener: Callable[[FeedEvent], None]) -> Feed:
     """Market data of the configured exchange; raises like `open_rest`."""
-    return Feed(_required(settings, "ws_url"), _signer(settings), clock, listener)
+    feed = Feed(_required(settings, "ws_url"), _signer(settings), clock, listener)
+    source = source_of(_required(settings, "base_url"))
+    if feed.source != source:
+        raise ConfigError(f"exchange.ws_url is {feed.source}, exchange.base_url {source}; they must be one exchange")
+    return feed
 
 
 def _signer(settings: Settings) -> Signer:

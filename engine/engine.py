@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.account import Account
 from engine.catalogue import Catalogue
-from engine.demo_pilot import DemoPilot
+from engine.demo_pilot import REMEMBERED_LINES, DemoPilot
 from engine.evidence import ExchangeWatch, Growth, gate_inputs, interval_ms
 from engine.gate import GateInputs, Limits, judge
 from engine.kill_response import KillResponse
@@ -18,10 +18,12 @@ from engine.market_data import MarketData, look_at
 from engine.polling import Poller
 from engine.reporting import Observed, Reporter
 from engine.shadow.trader import PaperTrader
+from engine.venues.kalshi.errors import MalformedAnswer, VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from engine.wake import FolderWake
 from state.clock import LiveMarketClock, MarketClock
 from state.home import Home
+from state.lines import last_lines
 from state.models.gate import GateReport
 from state.models.heartbeat import Feed as FeedPart
 from state.models.heartbeat import Progress
@@ -60,22 +62,28 @@ class Engine:
     _pollers: dict[str, Poller] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Cycle until `stop` is set."""
+        """Cycle until `stop` is set. Raises ExceptionGroup when work beside the cycle fails: a fresh engine is better.
+
+        Raises OSError when a journal cannot be read or state/ cannot be watched.
+        """
         self.paper.recover()
-        self.kill.look()
+        if self.pilot is not None:
+            self.pilot.recover(last_lines(self.home.path(Home.intents), REMEMBERED_LINES))
         self._add_pollers()
+        self.kill.look()
         wake = FolderWake(self.home.state, self._woken)
         wake.start()
         work = [self.data.feed.run(), self._probe_clock(), *(poller.run() for poller in self._pollers.values())]
-        tasks = [asyncio.get_running_loop().create_task(part) for part in work]
         steps = (("kill", self._look), ("paper", self._trade_paper), ("journals", self._sync_journals))
         try:
-            await Loop(steps, self._report, self.period).run(stop)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(part) for part in work]
+                await Loop(steps, self._report, self.period).run(stop)
+                for task in tasks:
+                    task.cancel()
         finally:
             wake.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.kill.close()
             self.paper.close()
             await self.rest.close()
 
@@ -98,7 +106,11 @@ class Engine:
     # What is asked again and again
 
     async def _ask_status(self) -> None:
-        self.exchange.answered(await self.rest.exchange_status())
+        try:
+            self.exchange.answered(await self.rest.exchange_status())
+        except VenueError as error:
+            self.exchange.failed(error)
+            raise
 
     async def _list_account(self) -> None:
         await self.account.list_now()
@@ -106,11 +118,13 @@ class Engine:
             await self.pilot.resolve()
 
     async def _refresh_catalogue(self) -> None:
-        await self.catalogue.refresh(self.rest)
+        problems = await self.catalogue.refresh(self.rest)
         for market in await self.catalogue.settled(self.rest, self.paper.held()):
             paid = market.settlement_value
             self.paper.on_settled(market.ticker, market.result, None if paid is None else paid // MICROS_PER_PRICE)
         self.data.follow(self.catalogue.open_tickers())
+        if problems:
+            raise MalformedAnswer("; ".join(problems))
 
     async def _probe_clock(self) -> None:
         for _ in range(CLOCK_PROBES):
@@ -123,13 +137,15 @@ class Engine:
             return
         resting = [order.ticker for order in view.resting]
         now, markets = self.market_clock.now(), self.catalogue.known()
-        if await self.pilot.keep_resting(leave.arming_id, resting, markets, self._books(), now):
+        asked = self.account.asked_ns
+        if await self.pilot.keep_resting(leave.arming_id, resting, asked, markets, self._books(), now):
             self._pollers["listing"].wake()
 
     # The cycle
 
     async def _look(self) -> None:
         """Judge the gates on what is known now; the verdict holds for this cycle."""
+        self.gate = GateReport(reasons=("the gates could not be judged",))
         self.gate = judge(self._inputs(self.kill.look()))
 
     def _inputs(self, look: Look) -> GateInputs:
@@ -152,7 +168,10 @@ class Engine:
         await asyncio.to_thread(self.paper.sync)
 
     async def _report(self, result: CycleResult) -> None:
-        await self.reporter.report(result, self._observed(), self.paper.document())
+        await self.reporter.report(result, self._observed(), self.paper.document)
+
+    def _poller_errors(self) -> tuple[str, ...]:
+        return tuple(poller.error for poller in self._pollers.values())
 
     def _books(self) -> dict[str, BookView]:
         return dict(self.data.books)
@@ -178,9 +197,9 @@ class Engine:
                 oldest_book_s=books.oldest_s,
             ),
             clock_offset_ms=interval_ms(self.rest.clock_offset),
-            exchange_trading=self.exchange.trading,
+            exchange_trading=self.exchange.trading_within(self.limits.exchange_age_s),
             market_open=len(self.catalogue.open_tickers()) if self._pollers["markets"].answered else None,
             orders_resting=None if view.resting is None or view.error else len(view.resting),
             orders_unknown=0 if self.pilot is None else len(self.pilot.unresolved),
-            errors=tuple(poller.error for poller in self._pollers.values() if poller.error),
+            errors=tuple(error for error in (self.kill.error, *self._poller_errors()) if error),
         )

@@ -53,7 +53,15 @@ class ExchangeWatch:
 
     def answered(self, status: ExchangeStatus) -> None:
         """Note an answer."""
-        self.status, self._asked_ns = status, self.clock.boottime_ns()
+        self.status, self.error, self._asked_ns = status, "", self.clock.boottime_ns()
+
+    def failed(self, error: Exception) -> None:
+        """Note a question that was not answered; the last answer grows old."""
+        self.error = str(error)
+
+    def trading_within(self, seconds: float) -> bool | None:
+        """Whether it trades; None when it has not said so for longer than `seconds`: unknown is not yes."""
+        return self.trading if self.age_s is not None and self.age_s <= seconds else None
 
     @property
     def trading(self) -> bool | None:

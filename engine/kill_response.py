@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from engine.stopping import RungTeller, stop_at_exchange
+from engine.venues.kalshi.cancel import Progress
 from engine.venues.kalshi.rest import KalshiRest
 from state import kill
 from state.clock import Clock
 from state.home import Home
-from state.kill_journal import record
+from state.kill_journal import record_anyway
 from state.sentinel import Anchor, Look
 
 ANSWER_WAIT_S = 0.3
@@ -28,39 +30,72 @@ class KillResponse:
     rest: KalshiRest
     by: str
     groups: Callable[[], tuple[str, ...]]
+    unresolved: Callable[[], AbstractSet[str]]
+    """Orders whose fate the exchange has not told."""
     halt_paper: Callable[[], int]
     on_done: Callable[[], None] = lambda: None
     """Told when verified, to ask for a fresh listing."""
+    error: str = ""
+    """What went wrong with the answer to the kill that stands; shown in every cycle."""
     _answered: str | None = None
-    _running: asyncio.Task[None] | None = None
+    _answers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def look(self) -> Look:
         """Look now, and start to answer a kill that was not answered yet. Called by the wake and by every cycle."""
         look = self.anchor.look()
         if not look.engaged:
-            self._answered = None
+            self._answered, self.error = None, ""
         elif self._answered != (look.kill_id or look.reason):
             self._answered = look.kill_id or look.reason
             self.halt_paper()
-            self._running = asyncio.get_running_loop().create_task(self._answer(look))
+            answer = asyncio.get_running_loop().create_task(self._answer(look))
+            self._answers.add(answer)
+            answer.add_done_callback(self._ended)
         return look
 
+    async def close(self) -> None:
+        """Stop answering; the supervisor, whose last act is to cancel, sees what is not done."""
+        answers = tuple(self._answers)
+        for answer in answers:
+            answer.cancel()
+        await asyncio.gather(*answers, return_exceptions=True)
+
     async def _answer(self, look: Look) -> None:
-        kill.disarm(self.anchor, self.clock, by=self.by, why=look.reason)
-        if look.kill_id is None:
-            return  # no folder to write to: every send is denied by its look, and the permit runs out
-        kill.observe(self.home, self.clock, by=self.by)
+        try:
+            kill.disarm(self.anchor, self.clock, by=self.by, why=look.reason)
+        except OSError as error:
+            self._note(f"start cannot be taken back: {error}")
         unresolved = await self._settle_in_flight()
-        why = f"unresolved: {', '.join(unresolved)}" if unresolved else ""
-        record(self.home, self.clock, "rung", kill_id=look.kill_id, rung="engine_denied", by=self.by, why=why)
-        told = RungTeller(self.home, self.clock, look.kill_id, self.by, lambda _: None)
+        if look.kill_id is not None:
+            kill.observe(self.home, self.clock, by=self.by)
+            why = f"unresolved: {', '.join(unresolved)}" if unresolved else ""
+            rung = "engine_denied"
+            self._note(
+                record_anyway(self.home, self.clock, "rung", rung=rung, kill_id=look.kill_id, by=self.by, why=why)
+            )
+        told = RungTeller(self.home, self.clock, look.kill_id, self.by, self._listen)
         await stop_at_exchange(self.rest, told, groups=self.groups())
+        self.error = ""
         self.on_done()
 
     async def _settle_in_flight(self) -> list[str]:
+        """Wait a moment for answers; the orders of which it is not known whether they arrived."""
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 await self.rest.none_in_flight()
         except TimeoutError:
-            return sorted(self.rest.orders_in_flight)
-        return []
+            return sorted(self.rest.orders_in_flight | self.unresolved())
+        return sorted(self.unresolved())
+
+    def _listen(self, progress: Progress) -> None:
+        self._note(progress.problem or "")
+
+    def _note(self, trouble: str) -> None:
+        if trouble:
+            self.error = f"kill: {trouble}"
+
+    def _ended(self, answer: asyncio.Task[None]) -> None:
+        self._answers.discard(answer)
+        error = None if answer.cancelled() else answer.exception()
+        if error is not None:  # the supervisor cancels when no rung stands in time
+            self._note(f"{type(error).__name__}: {error}")

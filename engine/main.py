@@ -64,6 +64,9 @@ def main(argv: list[str]) -> int:
     except (Held, Orphaned) as error:
         print(f"flightdeck engine: {error}", file=sys.stderr)
         return os.EX_TEMPFAIL
+    except OSError as error:
+        print(f"flightdeck engine: {error}", file=sys.stderr)
+        return os.EX_IOERR
     return os.EX_OK
 
 
@@ -114,6 +117,7 @@ def build(home: Home, settings: Settings, clock: Clock) -> Engine:
             rest=rest,
             by=f"engine {os.getpid()}",
             groups=lambda: () if pilot is None else pilot.groups,
+            unresolved=lambda: frozenset() if pilot is None else pilot.unresolved,
             halt_paper=paper.halt,
         ),
         leave=leave,

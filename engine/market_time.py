@@ -16,4 +16,6 @@ def market_clock_of(home: Home, settings: Settings, clock: Clock) -> MarketClock
     found = read(home, Home.market_clock, MarketClockSetting, clock)
     if found.value is None:
         raise ConfigError(f"{home.path(Home.market_clock)}: {found.reason}; exchange.market_clock wants it")
+    if found.value.boot_id != clock.boot_id():
+        raise ConfigError(f"{home.path(Home.market_clock)}: of another boot, whose clock is gone; start the demo anew")
     return MarketClock(clock, found.value.start, found.value.anchor_ns, found.value.speed)

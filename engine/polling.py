@@ -11,7 +11,10 @@ from engine.waiting import happened
 
 @dataclass(slots=True)
 class Poller:
-    """Runs `ask` every `period` seconds, or at once when woken. A failure is kept as `error` until a success."""
+    """Runs `ask` every `period` seconds, or soon when woken. A failure is kept as `error` until a success.
+
+    A burst of wakes is one question: between two there is a tenth of the period at least.
+    """
 
     name: str
     period: float
@@ -33,9 +36,11 @@ class Poller:
             await self._pause()
 
     def wake(self) -> None:
-        """Ask again now."""
+        """Ask again soon."""
         self._now.set()
 
     async def _pause(self) -> None:
-        await happened(self._now, self.period)
+        least = self.period / 10
+        await asyncio.sleep(least)
+        await happened(self._now, self.period - least)
         self._now.clear()

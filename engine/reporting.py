@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from engine.loop import CycleResult
@@ -30,6 +32,14 @@ class Observed:
     errors: tuple[str, ...]
 
 
+@contextmanager
+def _noting(failed: list[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  (raised again when the other files are written)
+        failed.append(error)
+
+
 @dataclass(slots=True)
 class Reporter:
     """Writes the engine's documents and journals its cycles; tells changes of state as events, once."""
@@ -45,19 +55,28 @@ class Reporter:
     _gate_open: bool | None = None
     _degraded: bool = False
     _last_error_at: datetime | None = None
-    _messages: tuple[int, int] = field(default=(0, 0))
 
-    async def report(self, result: CycleResult, seen: Observed, book: ShadowBook) -> None:
-        """Write everything of one cycle. Raises OSError for disk trouble, which the next cycle then tells."""
+    async def report(self, result: CycleResult, seen: Observed, book: Callable[[], ShadowBook]) -> None:
+        """Write everything of one cycle; a file that cannot be written keeps no other from it.
+
+        Raises what kept it, which the next cycle then tells.
+        """
         errors = result.errors + seen.errors
-        status = "degraded" if errors else "ok"
         if errors:
             self._last_error_at = self.clock.now()
-        self.gate.write(seen.gate)
-        self.heartbeat.write(self._beat(result, seen, errors))
-        await self.positions.write_off_loop(book)
-        self.cycles.append(self._line(result, seen, errors))
-        self._tell_changes(seen.gate, status == "degraded", errors)
+
+        failed: list[Exception] = []
+        with _noting(failed):
+            self.gate.write(seen.gate)
+        with _noting(failed):
+            self.heartbeat.write(self._beat(result, seen, errors))
+        with _noting(failed):
+            await self.positions.write_off_loop(book())
+        with _noting(failed):
+            self.cycles.append(self._line(result, seen, errors))
+        self._tell_changes(seen.gate, bool(errors), errors)
+        if failed:
+            raise failed[0] if len(failed) == 1 else ExceptionGroup("; ".join(map(str, failed)), failed)
 
     def _beat(self, result: CycleResult, seen: Observed, errors: tuple[str, ...]) -> Heartbeat:
         return self.identity.model_copy(
