@@ -33,16 +33,21 @@ def main(argv: list[str]) -> int:
     if running is None:
         print(f"no supervisor runs in {home.root}")
         return os.EX_OK
-    return _stop(running.pid, running.start_id, options.timeout)
+    if not running.pid:
+        print("flightdeck down: a supervisor is just starting; try again", file=sys.stderr)
+        return os.EX_TEMPFAIL
+    try:
+        return _stop(running.pid, running.start_id, options.timeout)
+    except ProcessLookupError:
+        return os.EX_OK  # it ended by itself meanwhile
+    except OSError as error:
+        print(f"flightdeck down: supervisor {running.pid} cannot be told to stop: {error.strerror}", file=sys.stderr)
+        return os.EX_IOERR
 
 
 def _stop(pid: int, identity: str, timeout: float) -> int:
-    try:
-        pidfd = os.pidfd_open(pid)
-        same = start_id(pid) == identity
-    except ProcessLookupError:
-        return os.EX_OK
-    if not same:
+    pidfd = os.pidfd_open(pid)
+    if start_id(pid) != identity:
         print(f"flightdeck down: pid {pid} is another process now; nothing done", file=sys.stderr)
         return os.EX_TEMPFAIL
     signal.pidfd_send_signal(pidfd, signal.SIGTERM)
