@@ -99,7 +99,8 @@ def _cpi(at: Timetable) -> EventSpec:
     rungs = [_above(f"T{Decimal(tenths) / 10:.1f}", Decimal(tenths) / 10, "%") for tenths in range(-3, 10)]
     month = to_datetime(at.opens) + timedelta(days=20)
     latent = Latent(0.27 + _wobble(at.day, 0.06), 0.09, 0.06, Decimal("0.1"), at.opens, at.determines)
-    return _event(CPI, at, f"CPI in {month:%B %Y}", rungs, latent, "CPI rise more than {floor}%", settle_after=2 * HOUR)
+    title, question = f"CPI in {month:%B %Y}", f"CPI rise more than {{floor}}% in {month:%B %Y}"
+    return _event(CPI, at, title, rungs, latent, question, settle_after=2 * HOUR)
 
 
 def _claims(at: Timetable) -> EventSpec:
@@ -117,14 +118,14 @@ def _ten_year(at: Timetable) -> EventSpec:
     middle = round(center * 50) * 2
     mids = [middle + 2 * offset for offset in range(-6, 7)]
     edge = Decimal(mids[0] - 1) / 100
-    top = Decimal(mids[-1] + 1) / 100 - Decimal("0.001")
+    top = Decimal(mids[-1] + 1) / 100
     rungs = [Rung(f"T{edge}", Strike("less", None, edge), f"Below {edge}%")]
     for mid in mids:
         low, high = Decimal(mid - 1) / 100, Decimal(mid + 1) / 100
         # yields are published to 0.01: the upper bound stays below the next rung's lower one
         strike = Strike("between", low, high - Decimal("0.001"))
         rungs.append(Rung(f"B{Decimal(mid) / 100:.2f}", strike, f"{low}% to {high}%"))
-    rungs.append(Rung(f"T{top}", Strike("greater", top, None), f"{top + Decimal('0.001')}% or above"))
+    rungs.append(Rung(f"T{top}", Strike("greater_or_equal", top, None), f"{top}% or above"))
     latent = Latent(center, 0.045, 0.006, Decimal("0.01"), at.opens, at.closes)
     return _event(
         TENY, at, f"10-year Treasury yield on {at.day:%b %d, %Y}", rungs, latent, "10-year yield be {words}", True
@@ -149,10 +150,8 @@ def _weather(at: Timetable) -> EventSpec:
 def _gas(at: Timetable) -> EventSpec:
     center = 3.065 + _wobble(at.day, 0.05)
     middle = round(center * 50) * 20
-    rungs = [
-        _above(f"{Decimal(mills) / 1000:.3f}", Decimal(mills) / 1000, "")
-        for mills in range(middle - 200, middle + 181, 20)
-    ]
+    strikes = [Decimal(mills).scaleb(-3) for mills in range(middle - 200, middle + 181, 20)]
+    rungs = [_above(str(strike), strike, "") for strike in strikes]
     latent = Latent(center, 0.035, 0.004, Decimal("0.001"), at.opens, at.determines)
     return _event(
         GAS, at, f"US gas prices on {at.day:%b %d, %Y}", rungs, latent, "average **gas prices** be above ${floor}"
@@ -183,13 +182,13 @@ def _event(
 def _market(
     event_ticker: str, at: Timetable, rung: Rung, question: str, source: str, settle_after: Instant
 ) -> MarketSpec:
-    asked = question.format(floor=rung.strike.floor_strike, words=rung.words)
+    title = f"Will {question.format(floor=rung.strike.floor_strike, words=rung.words)}?"
     return MarketSpec(
         f"{event_ticker}-{rung.code}",
         event_ticker,
-        f"Will {asked}?",
+        title,
         rung.words,
-        f"If {asked.replace(' be ', ' is ')} for the event of {at.day:%b %d, %Y} according to {source}, "
+        f'If the answer to "{title}" ({at.day:%b %d, %Y}) is yes according to {source}, '
         "then the market resolves to Yes.",
         rung.strike,
         rung.strike.strike_type,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from engine.venues.simulated.instants import Instant, to_instant
 
-_EASTERN = ZoneInfo("America/New_York")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 # the BLS calendar; beyond it the second Thursday, which is near enough for a simulation
 _CPI_RELEASES = {(2026, 10): date(2026, 11, 10), (2026, 11): date(2026, 12, 10)}
@@ -28,7 +28,7 @@ class Timetable:
 
 def eastern(day: date, at: time) -> Instant:
     """A wall time in New York."""
-    return to_instant(datetime.combine(day, at, _EASTERN))
+    return to_instant(datetime.combine(day, at, _new_york()))
 
 
 def utc(day: date, at: time) -> Instant:
@@ -116,6 +116,11 @@ def is_federal_holiday(day: date) -> bool:
         last_of_may = day.month == 5 and (day + timedelta(days=7)).month == 6
         return (day.month, nth) in {(1, 3), (2, 3), (9, 1), (10, 2)} or last_of_may
     return day.month == 11 and day.weekday() == 3 and 22 <= day.day <= 28
+
+
+@cache
+def _new_york() -> ZoneInfo:
+    return ZoneInfo("America/New_York")
 
 
 def _claims_day(thursday: date) -> date:
