@@ -7,13 +7,13 @@ import asyncio
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Static
 
 from console.lines import Line, Span, Tone, line, wrap
 from console.modals.base import Dialog
 from console.present.ages import clock_time
 from console.present.glyphs import Glyphs
-from console.present.rungs import instant, left_to_cancel
+from console.present.rungs import NAMES, instant, left_to_cancel
 from console.snapshot import Snapshot
 from console.widgets.chrome import Flash
 from console.widgets.pane import Pane
@@ -70,8 +70,12 @@ class Release(Dialog):
         yield TopLine(id="top")
         yield Facts(self._kill_id, self._killed)
         if self._killed:
-            yield Input(placeholder="reason: what was wrong, and why it is right now", id="reason", compact=True)
-        yield TypedWord(f"type {self.word}", id="word")
+            with Horizontal(classes="field"):
+                yield Static("reason", markup=False)
+                yield Input(placeholder="what was wrong, and why it is right now", id="reason", compact=True)
+        with Horizontal(classes="field"):
+            yield Static("word", markup=False)
+            yield TypedWord(f"type {self.word}", id="word")
         with Horizontal(id="buttons"):
             yield Button("Cancel", id="cancel", compact=True)
             yield Button(f"{self.word.title()}", id="act", compact=True)
@@ -162,8 +166,8 @@ def facts(snapshot: Snapshot, kill_id: str | None, killed: bool, width: int, gly
         since = instant(kill.since)
         by = f"by {kill.by or 'unknown'} at {clock_time(since)} ET"
         told = f"kill {kill_id or 'unreadable'} {by}: {kill.why or 'no reason given'}"
-        rungs = ", ".join(rung.name for rung in kill.rungs) or "none"
-        evidence = f"rungs reached: {rungs}. Still resting: {left_to_cancel(kill)}"
+        rungs = ", ".join(NAMES[rung.name] for rung in kill.rungs) or "none"
+        evidence = f"rungs reached: {rungs}. At the exchange: {left_to_cancel(kill)}"
         after = "paper trading goes on; no real order leaves until a person starts (act 2)"
     else:
         title = f" {glyphs.here} START TRADING     act 2 of 2: arms; orders may leave as soon as every gate is open"
@@ -177,6 +181,7 @@ def facts(snapshot: Snapshot, kill_id: str | None, killed: bool, width: int, gly
         head, *rest = wrap(said, room - 10) or [()]
         rows.append((Span(f"   {name:<10}", Tone.LABEL), *head))
         rows += [(Span(" " * 13), *row) for row in rest]
+    rows += [(), line(Span("   Tab moves, Enter on a button acts, Esc closes and does nothing", Tone.NOTE))]
     if (kill.engaged, kill.kill_id) != (killed, kill_id):
         rows.append(line(Span(f"   {glyphs.bad} the kill switch changed since this opened: Esc, look again", Tone.BAD)))
     return rows

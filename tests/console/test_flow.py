@@ -76,9 +76,7 @@ async def test_k_twice_is_one_kill(home: Home, clock: SimulatedClock, states: St
 
 
 @pytest.mark.parametrize("before", [["2"], ["question_mark"], ["R"], ["p"]])
-async def test_k_kills_from_every_screen(
-    home: Home, clock: SimulatedClock, states: States, before: list[str]
-) -> None:
+async def test_k_kills_from_every_screen(home: Home, clock: SimulatedClock, states: States, before: list[str]) -> None:
     app = console(home, clock, states["healthy"]())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()

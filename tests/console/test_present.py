@@ -175,7 +175,7 @@ def test_each_precondition_alone_forbids_trading_with_its_reason(states: States,
 def test_the_release_page_shows_target_evidence_and_stakes(states: States) -> None:
     killed = states["killed"]()
     said = plain(facts(killed, killed.kill.kill_id, True, 120, UNICODE))
-    for part in ("kill 1234-99", "mara on pts/2", "verified_2", "balance $9,998.40", "0 real orders rest"):
+    for part in ("kill 1234-99", "mara on pts/2", "verified again", "balance $9,998.40", "0 real orders rest"):
         assert part in said
 
 

@@ -58,7 +58,9 @@ def journal(home: Home, state: str) -> None:
         lines[-3] = b'{"at": "2026-11-24T19:3'
         lines[-2] = b"\x00\x1b]0;owned\x07 \xff"
     if state == "killed":
-        lines.append(json.dumps({**rows[-1], "event": "GATE_SHUT", "severity": "critical", "message": "kill engaged"}).encode())
+        lines.append(
+            json.dumps({**rows[-1], "event": "GATE_SHUT", "severity": "critical", "message": "kill engaged"}).encode()
+        )
     home.path(Home.events).write_bytes(b"\n".join(lines) + b"\n")
 
 

@@ -1,0 +1,111 @@
+"""The threads that watch and read: a change arrives soon, the journals feed events and trends."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from console.history import History, MinuteMeans
+from console.live import Live
+from console.picture import NOON, healthy
+from console.snapshot import Snapshot
+from state.clock import SimulatedClock, SystemClock, stamp
+from state.home import Home
+
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def arrivals(home: Home) -> Iterator[queue.SimpleQueue[Snapshot]]:
+    """Snapshots of the home, as a running Live delivers them."""
+    arrived: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
+    live = Live(home, SystemClock(), "nyc-1", arrived.put)
+    live.start()
+    yield arrived
+    live.stop()
+
+
+def test_a_change_is_delivered_without_waiting_for_the_second(
+    home: Home, arrivals: queue.SimpleQueue[Snapshot]
+) -> None:
+    assert not arrivals.get(timeout=5).kill.engaged
+    (home.state / "kill_switch").touch()
+    while not arrivals.get(timeout=5).kill.engaged:
+        pass
+
+
+def test_a_home_that_does_not_exist_yet_is_shown_as_soon_as_it_does(home: Home, tmp_path: object) -> None:
+    later = Home(home.root / "later")
+    arrived: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
+    live = Live(later, SystemClock(), "nyc-1", arrived.put)
+    live.start()
+    assert "ENOENT" in arrived.get(timeout=5).kill.reason
+    later.create()
+    while arrived.get(timeout=5).kill.engaged:
+        pass
+    live.stop()
+
+
+def append(home: Home, entry: object, **fields: object) -> None:
+    with home.path(entry).open("a") as file:  # type: ignore[arg-type]
+        file.write(json.dumps({"at": stamp(NOON), **fields}) + "\n")
+
+
+def test_events_and_kills_come_newest_first_in_one_list(home: Home) -> None:
+    append(home, Home.events, event="GATE_OPEN", severity="info", message="one")
+    history = History(home)
+    history.poll()
+    append(home, Home.kills, at=stamp(NOON + timedelta(seconds=2)), act="engaged", by="mara", why="three")
+    append(home, Home.kills, at=stamp(NOON + timedelta(seconds=3)), act="rung", rung="cancel_sent", by="engine")
+    append(home, Home.events, at=stamp(NOON + timedelta(seconds=1)), event="GATE_SHUT", severity="info", message="two")
+    told, _ = history.poll()
+    assert [happening.event for happening in told] == ["KILL_ENGAGED", "GATE_SHUT", "GATE_OPEN"]
+    assert told[0].message == "by mara: three"
+
+
+def test_lines_that_are_no_events_are_left_to_the_log_screen(home: Home) -> None:
+    home.path(Home.events).write_bytes(b'garbage\n[]\n{"at": 5}\n{"at": "2026-11-24"}\n\n')
+    home.path(Home.cycles).write_bytes(b'{"at": "x"}\nnull\n7\n')
+    assert History(home).poll()[0] == ()
+
+
+def test_an_unchanged_history_is_the_same_object(home: Home) -> None:
+    append(home, Home.events, event="GATE_OPEN", severity="info", message="one")
+    history = History(home)
+    assert history.poll()[0] is history.poll()[0]
+
+
+def test_trends_sample_once_a_minute() -> None:
+    means = MinuteMeans()
+    changes = [means.add(NOON + timedelta(seconds=second), float(second)) for second in range(180)]
+    assert changes.count(True) == 4, "the first value, then once a minute"
+    assert means.samples() == (26.0, 82.5, 142.5)
+
+
+def test_a_minute_of_silence_is_a_gap_not_a_zero() -> None:
+    means = MinuteMeans()
+    for minute in (0, 1, 4, 5):
+        means.add(NOON + timedelta(minutes=minute), 1.0)
+    assert means.samples() == (1.0, 1.0, None, None, 1.0)
+
+
+def test_marks_are_sampled_once_a_minute_and_forgotten_with_their_position(home: Home) -> None:
+    history = History(home)
+    at = NOON.replace(second=0)
+    for second in range(0, 130, 10):
+        history.sample(healthy(at + timedelta(seconds=second)))
+    samples = history.trends.marks["KXCPI-26NOV-T0.3 NO"]
+    assert samples == (0.52, 0.52, 0.52)
+    assert history.trends.marks["KXJOBLESSCLAIMS-26NOV26-215000 YES"] == (None, None, None)
+
+
+def test_a_snapshot_is_built_from_a_home_on_disk(home: Home, clock: SimulatedClock, write: Write) -> None:
+    write(Home.gate, healthy().gate.value)
+    append(home, Home.events, event="GATE_OPEN", severity="info", message="one")
+    snapshot = Live(home, clock, "nyc-1", lambda _: None).snapshot()
+    assert snapshot.gate.good and snapshot.droplet == "nyc-1"
+    assert snapshot.happenings[0].event == "GATE_OPEN"
