@@ -176,14 +176,14 @@ def facts(snapshot: Snapshot, kill_id: str | None, killed: bool, width: int, gly
         shut = "unknown" if gate is None else "all open" if gate.open else "; ".join(gate.reasons)
         evidence = f"gates: {shut}. Engine {snapshot.engine}. Armed: {'yes, already' if snapshot.armed.good else 'no'}"
         after = "real orders leave on this source"
-    rows = [line(Span(title, Tone.TITLE)), ()]
+    changed = (kill.engaged, kill.kill_id) != (killed, kill_id)
+    warning = f"   {glyphs.bad} the kill switch changed since this opened: Esc, look again" if changed else ""
+    rows = [line(Span(title, Tone.TITLE)), line(Span(warning, Tone.BAD))]
     for name, said in (("what", told), ("evidence", evidence), ("at stake", _stake(snapshot)), ("then", after)):
         head, *rest = wrap(said, room - 10) or [()]
         rows.append((Span(f"   {name:<10}", Tone.LABEL), *head))
         rows += [(Span(" " * 13), *row) for row in rest]
     rows += [(), line(Span("   Tab moves, Enter on a button acts, Esc closes and does nothing", Tone.NOTE))]
-    if (kill.engaged, kill.kill_id) != (killed, kill_id):
-        rows.append(line(Span(f"   {glyphs.bad} the kill switch changed since this opened: Esc, look again", Tone.BAD)))
     return rows
 
 

@@ -304,7 +304,8 @@ async def test_clear_runs_the_command_for_the_kill_that_was_shown(
         assert isinstance(app.screen, Overview)
     (command,) = answer.asked
     assert command[4:] == [
-        "kill", "clear", "--home", str(home.root), "--reason=config mended", "--confirm", "CLEAR", "--kill-id", "1234-99",
+        "kill", "clear", "--home", str(home.root), "--reason=config mended", "--confirm", "CLEAR",
+        "--kill-id", "1234-99",
     ]  # fmt: skip
 
 

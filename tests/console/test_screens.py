@@ -49,7 +49,8 @@ def journal(home: Home, state: str) -> None:
         {
             "at": stamp(NOON - timedelta(seconds=90 - n)), "event": "BOOKS_STALE" if n % 9 == 4 else "SHADOW_FILL",
             "subsystem": "engine", "severity": "warning" if n % 9 == 4 else "info",
-            "message": f"KXCPI-26NOV-T0.3: bought {n} YES at 0.310, queue ahead {n * 7} of 120", "details": {"n": n}, "pid": 4121,
+            "message": f"KXCPI-26NOV-T0.3: bought {n} YES at 0.310, queue ahead {n * 7} of 120",
+            "details": {"n": n}, "pid": 4121,
         }
         for n in range(90)
     ]  # fmt: skip

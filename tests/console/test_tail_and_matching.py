@@ -21,7 +21,8 @@ LINE = json.dumps(
     [
         ("", True), ("books", True), ("BOOKS stale", True), ("books fresh", False), ("level=error", True),
         ("level=info", False),
-        ("event=gate", True), ("event=stale", False), ("ticker=kxcpi", True), ("event=GATE_SHUT level=error t0.3", True),
+        ("event=gate", True),
+        ("event=stale", False), ("ticker=kxcpi", True), ("event=GATE_SHUT level=error t0.3", True),
         ("=", False), ("message=stale", True),
     ],
 )  # fmt: skip
