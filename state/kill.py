@@ -71,14 +71,15 @@ def _tell(home: Home, clock: Clock, act: str, kill_id: str | None, *, why: str, 
         home.create()
         record(home, clock, act, kill_id=kill_id, by=by, why=why, via=via, durable=False)
     except OSError as error:
-        return f"{_mark(home)}not journalled: {sentinel.named(error)}"
+        return f"{_mark(home, clock)}not journalled: {sentinel.named(error)}"
     return _sync(home) or record_anyway(home, clock, "rung", kill_id=kill_id, rung="sentinel_durable", by=by)
 
 
-def _mark(home: Home) -> str:
+def _mark(home: Home, clock: Clock) -> str:
     """Change the time of a sentinel whose kill left no line: a *clear* under way then sees that it is a later one."""
+    now = round(clock.now().timestamp() * 1e6) * 1000  # the kernel's own stamp may stand still for 4 ms
     try:
-        os.utime(home.below(f"state/{sentinel.NAME}"), follow_symlinks=False)
+        os.utime(home.below(f"state/{sentinel.NAME}"), ns=(now, now), follow_symlinks=False)
     except OSError as error:
         return f"not marked: {sentinel.named(error)}; "
     return ""

@@ -113,6 +113,10 @@ class Leave:
         return self.armed and not self.permit_reason
 
 
+NO_MEMORY = Leave(False, "start and permit cannot be read: MemoryError", "start and permit cannot be read: MemoryError")
+"""Made in advance: where there is no memory, none is left to say so."""
+
+
 class LeaveReader:
     """Looks at armed and permit for one process; parses again only when a file changed (three stats, ≈ 8 µs)."""
 
@@ -127,7 +131,9 @@ class LeaveReader:
         """Never raises; whatever goes wrong is a reason."""
         try:
             return self._look()
-        except Exception as error:  # noqa: BLE001  (fail closed: MemoryError and whatever else may come)
+        except MemoryError:
+            return NO_MEMORY
+        except Exception as error:  # noqa: BLE001  (fail closed, whatever else may come)
             doubt = f"start and permit cannot be read: {type(error).__name__}"
             return Leave(False, doubt, doubt)
 

@@ -78,12 +78,16 @@ class Anchor:
             return ABSENT if error.filename == NAME else Look(True, no_home(error, self.path))
         except OSError as error:
             return Look(True, f"kill switch cannot be read: {named(error)}")
-        except Exception as error:  # noqa: BLE001  (fail closed: MemoryError and whatever else may come)
+        except MemoryError:
+            return NO_MEMORY
+        except Exception as error:  # noqa: BLE001  (fail closed, whatever else may come)
             return Look(True, f"kill switch cannot be read: {type(error).__name__}")
         return Look(True, "kill switch is on", identity_of(found))
 
 
 ABSENT = Look(False, "")
+NO_MEMORY = Look(True, "kill switch cannot be read: MemoryError")
+"""Made in advance: where there is no memory, none is left to say so."""
 
 
 def look(home: Home) -> Look:

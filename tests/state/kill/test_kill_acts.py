@@ -198,6 +198,19 @@ def test_a_start_that_stays_keeps_the_kill(trading: Trading, monkeypatch: pytest
     assert trading.anchor.look().engaged
 
 
+def test_a_clear_that_may_not_last_is_none(trading: Trading, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill.engage(trading.home, trading.clock, why="", via="test")
+
+    def sync_folder(_: Home) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sentinel, "sync_folder", sync_folder)
+    with pytest.raises(OSError, match="Input/output error"):
+        kill.clear(trading.home, trading.clock, reason="x")
+
+    assert trading.anchor.look().engaged
+
+
 def test_a_start_arms_what_runs(trading: Trading) -> None:
     trading.armed.unlink()
     trading.supervise()

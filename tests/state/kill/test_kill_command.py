@@ -260,7 +260,10 @@ def test_a_name_that_no_terminal_can_show_hinders_no_kill(command: Run, tmp_path
 
 
 def test_a_working_directory_that_is_gone_is_said(command: Run, tmp_path: Path, at: tuple[str, str]) -> None:
-    leave = 'import os, sys; os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")\nos.execv(sys.executable, sys.argv[1:])'
+    leave = (
+        'import os, sys; os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")\n'
+        "os.execv(sys.executable, sys.argv[1:])"
+    )
 
     def kill_from_there(home: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-c", leave, sys.executable, "-P", "-m", "flightdeck", "kill", "on", "--home", home]
