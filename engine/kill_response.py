@@ -65,9 +65,10 @@ class KillResponse:
             kill.disarm(self.anchor, self.clock, by=self.by, why=look.reason)
         except OSError as error:
             self._note(f"start cannot be taken back: {error}")
-        unresolved = await self._settle_in_flight()
         if look.kill_id is not None:
             kill.observe(self.home, self.clock, by=self.by)
+        unresolved = await self._settle_in_flight()
+        if look.kill_id is not None:
             why = f"unresolved: {', '.join(unresolved)}" if unresolved else ""
             rung = "engine_denied"
             self._note(
