@@ -60,14 +60,13 @@ class DocumentWriter(Generic[M]):
                 reading = unreadable(raw)
             if reading.outcome is not Outcome.MISSING:
                 self._set_aside(reading)
+                self._signature = None  # what is gone now was told of
             self._replace(self._default)
             return None
 
     def write(self, value: M) -> None:
         """Put `value` there, enveloped with boot, sequence and time. Raises OSError only: the disk refuses."""
         with self._lock:
-            if self._signature is not None:
-                self._heal_foreign()
             self._replace(value)
 
     async def write_off_loop(self, value: M) -> None:
@@ -86,6 +85,8 @@ class DocumentWriter(Generic[M]):
         temporary = f"{self._path.parent}/.{self._path.name}.{os.getpid()}.tmp"
         try:
             signature = _create(temporary, raw, self.entry.durable)
+            if self._signature is not None:
+                self._heal_foreign()  # as late as can be: what comes while the disk is waited for would be lost unseen
             os.replace(temporary, self._path)  # noqa: PTH105  (a third of the cost of Path.replace, each cycle)
         except OSError:
             Path(temporary).unlink(missing_ok=True)

@@ -178,9 +178,14 @@ class PermitOffice:
         self._written = self._signature()
 
     def withdraw(self) -> bool:
-        """Take the permit away; whether there was one. Raises OSError."""
-        self._written = None
-        return permit.remove(self.anchor, permit.PERMIT)
+        """Take the permit away, a damaged one to where such are kept; whether there was one. Raises OSError."""
+        found = self._signature() is not None
+        try:
+            self._set_aside_foreign()
+        finally:
+            self._written = None
+            permit.remove(self.anchor, permit.PERMIT)
+        return found
 
     def set_aside_damaged_start(self) -> None:
         """A damaged armed.json permits nothing; it goes aside so that the next start finds its place free."""

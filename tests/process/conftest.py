@@ -205,6 +205,9 @@ class Desk:
 
 def _sweep(desk: Desk) -> dict[int, str]:
     """End what a test left running; commands that it ended itself are not among them."""
+    for pid in desk.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     for command in desk.commands:
         if command.poll() is None:
             command.terminate()
