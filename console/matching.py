@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -46,6 +47,17 @@ class Matcher:
         if not all(word in lowered for word in self.words):
             return False
         return not self.fields or self._fields_match(line)
+
+    def choose(self, lines: list[bytes]) -> list[bytes]:
+        """The lines that match. They are searched as one piece first: most pages of a journal hold no match at all."""
+        piece = b"\n".join(lines).lower()
+        if not all(word in piece for word in self.words):
+            return []
+        lowered = piece.split(b"\n")
+        held: Sequence[int] = range(len(lines))
+        for word in self.words:
+            held = [index for index in held if word in lowered[index]]
+        return [lines[index] for index in held if not self.fields or self._fields_match(lines[index])]
 
     def _fields_match(self, line: bytes) -> bool:
         try:

@@ -10,6 +10,8 @@ from state.journal import Follower, lines_before
 
 PAGE = 2_000
 """Lines taken from the file in one step backwards."""
+FIRST_PAGE = 200
+"""Lines taken at once: more than any screen shows."""
 KEPT = 50_000
 """Lines held at most; older ones are read again when somebody scrolls back to them."""
 
@@ -23,7 +25,7 @@ class JournalTail:
         self.lines: list[bytes] = []
         self._page, self._kept = page, kept
         self._follower = Follower(path)
-        last = lines_before(path, page)
+        last = lines_before(path, min(page, FIRST_PAGE))
         self.start = last.start
         """Offset of the first byte that was looked at; what lies before it is older."""
         self.size = last.end
@@ -83,4 +85,4 @@ class JournalTail:
         self._follower.close()
 
     def _chosen(self, lines: list[bytes]) -> list[bytes]:
-        return [line for line in lines if self.matcher.matches(line)] if self.matcher else lines
+        return self.matcher.choose(lines) if self.matcher else lines

@@ -102,7 +102,7 @@ class Log(ConsoleScreen):
             self.view.take(tail)
             if before is not None:
                 before.close()
-        await self._more(self.size.height)
+        await self._more(self.size.height - len(tail.lines))
 
     async def _more(self, wanted: int) -> None:
         """Look further back, a step at a time, so that the screen lives on."""
