@@ -68,7 +68,7 @@ def emit() -> Emitted:
 
 
 class Venue:
-    """Plays the part of KalshiRest. A call raises what `faults` holds for it, one after the other, or `lasting` for ever."""
+    """Plays the part of KalshiRest. A call raises what `faults` holds for it, each once, or `lasting` for ever."""
 
     source = "simulated"
     clock_offset = None

@@ -244,22 +244,10 @@ class TestOffice:
     ) -> None:
         office.renew("start-1", "simulated")
         fields = json.loads(home.path(Home.permit).read_bytes())
-        told = {
-            key: fields[key] for key in ("boot_id", "seq", "mode", "build", "config_hash", "arming_id", "supervisor")
-        }
-        assert (
-            told
-            == {
-                "boot_id": clock.boot_id(),
-                "seq": clock.boottime_ns(),
-                "mode": "simulated",
-                "build": "build-1",
-                "config_hash": "config-1",
-                "arming_id": "start-1",
-                "supervisor": "77-1234",
-            }
-            == fields
-        )
+        assert fields["boot_id"] == clock.boot_id()
+        assert fields["seq"] == clock.boottime_ns()
+        told = ("mode", "build", "config_hash", "arming_id", "supervisor")
+        assert [fields[name] for name in told] == ["simulated", "build-1", "config-1", "start-1", "77-1234"]
         assert os.stat(home.path(Home.permit)).st_mode & 0o777 == 0o640
 
     def test_a_wall_that_jumps_changes_no_permit(
