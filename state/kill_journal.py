@@ -119,7 +119,7 @@ def _text(event: Mapping[str, Any], name: str) -> str:
 def fold(home: Home, clock: Clock, look: sentinel.Look | None = None) -> KillState:
     """The present state: the sentinel decides whether, the journal tells who, why and how far. Never raises."""
     look = look or sentinel.look(home)
-    events, unread = _events(home)
+    events, unread = _events(home, look.kill_id)
     folded = _Fold(look.kill_id, clock.boot_id())
     for event in events:
         folded.add(event)
@@ -138,8 +138,8 @@ def fold(home: Home, clock: Clock, look: sentinel.Look | None = None) -> KillSta
     )
 
 
-def _events(home: Home) -> tuple[list[dict[str, Any]], str]:
+def _events(home: Home, kill_id: str | None) -> tuple[list[dict[str, Any]], str]:
     try:
-        return recent(home), ""
+        return recent(home, "cancel_sent", *([kill_id] if kill_id else [])), ""
     except OSError as error:
         return [], f"kill journal cannot be read: {sentinel.named(error)}"

@@ -87,15 +87,13 @@ def _placed(found: os.stat_result) -> tuple[int, int]:
 
 
 def _put_back(aside: str, target: str) -> bool:
-    """The sentinel again, unless a newer one stands already. Raises OSError when neither does."""
-    if os.path.lexists(target):
-        _discard(aside)
-        return False
+    """The sentinel again; False when one that cannot be replaced stands already. Raises OSError when neither does."""
     try:
         os.rename(aside, target)
     except OSError:
         if not os.path.lexists(target):
             raise
+        _discard(aside)
         return False
     return True
 

@@ -252,6 +252,20 @@ def test_a_kill_is_done_whoever_listens(command: Run, home: Home, at: tuple[str,
     assert fold(home, SystemClock()).why == "drill"
 
 
+def test_nobody_is_asked_without_a_terminal(home: Home, at: tuple[str, str]) -> None:
+    kill.engage(home, SystemClock(), why="", via="test")
+    words = [sys.executable, "-P", "-m", "flightdeck", "kill", "clear", *at, "--reason", "over"]
+    environ = {**os.environ, "PYTHONPATH": os.fspath(PROJECT)}
+
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *words], env=environ, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needs the word CLEAR" in one_line(done.stderr)
+    assert sentinel.look(home).engaged
+
+
 def test_a_name_that_no_terminal_can_show_hinders_no_kill(command: Run, tmp_path: Path) -> None:
     done = command("on", "--home", os.fsdecode(b"h\xff\xc3"), "--why", os.fsdecode(b"\xff"))
 
