@@ -55,7 +55,7 @@ def healthy(at: datetime = NOON) -> Snapshot:
         supervisor=_fresh(Home.supervisor, _supervisor(at), 2.0),
         permit=_fresh(Home.permit, Permit(life_s=15.0, mode="simulated"), 2.4),
         armed=_fresh(Home.armed, Armed(arming_id="a", by="mara on pts/2"), 8040.0),
-        others=(_fresh(Home.market_clock, DocumentModel(), 0.0),),
+        others=(_fresh(Home.reconciliation, DocumentModel(), 2.2), _fresh(Home.market_clock, DocumentModel(), 0.0)),
         kill=KillState(False, ""),
         leave=Leave(True, "", 2.4, 15.0),
         happenings=_happenings(at),

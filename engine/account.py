@@ -32,8 +32,8 @@ class Account:
         """Go on from what the other writer of the document left. Raises OSError."""
         self.view = self.document.heal() or ExchangeView()
 
-    async def list_now(self) -> None:
-        """Ask for resting orders and positions, and write what was said. Raises what the client raises."""
+    async def list_now(self) -> tuple[list[Order], list[Position]]:
+        """Ask for resting orders and positions, write what was said and return it. Raises what the client raises."""
         asked, asked_ns = self.clock.now(), self.clock.boottime_ns()
         try:
             orders = await self.rest.orders(status=OrderStatus.RESTING)
@@ -52,6 +52,7 @@ class Account:
             positions=tuple(map(_held, positions)),
         )
         self.document.write(self.view)
+        return orders, positions
 
 
 def _resting(order: Order) -> RestingOrder:

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 
 from engine.account import Account
 from engine.catalogue import Catalogue
-from engine.demo_pilot import REMEMBERED_LINES, DemoPilot
+from engine.demo_pilot import DemoPilot
 from engine.evidence import ExchangeWatch, Growth, gate_inputs, interval_ms
 from engine.gate import GateInputs, Limits, judge
 from engine.kill_response import KillResponse
+from engine.last_look import LastLook
 from engine.levels import Level
 from engine.loop import CycleResult, Loop
 from engine.market.view import BookView
 from engine.market_data import MarketData, look_at
+from engine.orders.life import State
+from engine.orders.path import OrderPath
+from engine.orders.reconciler import Reconciler
 from engine.polling import Poller
 from engine.reporting import Observed, Reporter
 from engine.shadow.trader import PaperTrader
@@ -23,7 +27,6 @@ from engine.venues.kalshi.rest import KalshiRest
 from engine.wake import FolderWake
 from state.clock import LiveMarketClock, MarketClock
 from state.home import Home
-from state.lines import last_lines
 from state.models.gate import GateReport
 from state.models.heartbeat import Feed as FeedPart
 from state.models.heartbeat import Progress
@@ -33,6 +36,7 @@ from state.sentinel import Look
 MICROS_PER_PRICE = 100
 STATUS_S = 2.0
 CATALOGUE_S = 30.0
+LIMITS_S = 600.0
 CLOCK_PROBES = 12
 """Questions at spread phases of a second, so that the interval of the clock offset is narrow from the start."""
 
@@ -51,6 +55,9 @@ class Engine:
     catalogue: Catalogue
     account: Account
     paper: PaperTrader
+    path: OrderPath
+    reconciler: Reconciler
+    last_look: LastLook
     pilot: DemoPilot | None
     kill: KillResponse
     leave: LeaveReader
@@ -67,8 +74,6 @@ class Engine:
         Raises OSError when a journal cannot be read or state/ cannot be watched.
         """
         self.paper.recover()
-        if self.pilot is not None:
-            self.pilot.recover(last_lines(self.home.path(Home.intents), REMEMBERED_LINES))
         self._add_pollers()
         self.kill.look()
         wake = FolderWake(self.home.state, self._woken)
@@ -85,17 +90,20 @@ class Engine:
             wake.close()
             await self.kill.close()
             self.paper.close()
+            self.path.journal.close()
             await self.rest.close()
 
     def _add_pollers(self) -> None:
         questions = [
             Poller("exchange status", STATUS_S, self._ask_status),
-            Poller("listing", self.period * self.reconcile_every, self._list_account),
+            Poller("listing", self.period * self.reconcile_every, self.reconciler.run_once),
+            Poller("account limits", LIMITS_S, self._read_limits),
             Poller("markets", CATALOGUE_S, self._refresh_catalogue),
         ]
         if self.pilot is not None:
             questions.append(Poller("demo pilot", self.period, self._keep_orders))
         self._pollers = {poller.name: poller for poller in questions}
+        self.data.on_own = self.path.on_frame
         self.data.on_account = self._pollers["listing"].wake
         self.data.on_markets = self._pollers["markets"].wake
         self.kill.on_done = self._pollers["listing"].wake
@@ -112,10 +120,8 @@ class Engine:
             self.exchange.failed(error)
             raise
 
-    async def _list_account(self) -> None:
-        await self.account.list_now()
-        if self.pilot is not None:
-            await self.pilot.resolve()
+    async def _read_limits(self) -> None:
+        await self.rest.load_limits()
 
     async def _refresh_catalogue(self) -> None:
         problems = await self.catalogue.refresh(self.rest)
@@ -132,13 +138,19 @@ class Engine:
             await asyncio.sleep(1 / CLOCK_PROBES + 0.01)
 
     async def _keep_orders(self) -> None:
-        leave, view = self.leave.look(), self.account.view
-        if self.pilot is None or not self.gate.open or not leave.granted or view.resting is None or view.error:
+        """Place what the strategy wants; after one that did not leave, or may have, nothing until the gate is asked."""
+        leave, sent = self.leave.look(), self.path.sent
+        if self.pilot is None or not self.gate.open or not leave.granted:
             return
-        resting = [order.ticker for order in view.resting]
-        now, markets = self.market_clock.now(), self.catalogue.known()
-        asked = self.account.asked_ns
-        if await self.pilot.keep_resting(leave.arming_id, resting, asked, markets, self._books(), now):
+        busy = [order.plan.ticker for order in self.path.orders.alive()]
+        wishes = self.pilot.wishes(busy, self.catalogue.known(), self._books(), self.market_clock.now())
+        for wish in wishes:
+            if self.path.paused or self.path.orders.unresolved():
+                break
+            order = await self.path.place(wish, leave.arming_id, self.last_look.for_order)
+            if order.state in (State.NOT_SENT, State.UNRESOLVED):
+                break
+        if self.path.sent > sent:
             self._pollers["listing"].wake()
 
     # The cycle
@@ -156,6 +168,7 @@ class Engine:
             exchange=self.exchange,
             books=look_at(self.data.books.values(), self.limits.books_fresh_s),
             offset=self.rest.clock_offset,
+            orders=self.reconciler.look(),
             ages=self.growth.ages(counts),
             limits=self.limits,
         )
@@ -166,6 +179,7 @@ class Engine:
 
     async def _sync_journals(self) -> None:
         await asyncio.to_thread(self.paper.sync)
+        await self.path.journal.flush()
 
     async def _report(self, result: CycleResult) -> None:
         await self.reporter.report(result, self._observed(), self.paper.document)
@@ -185,7 +199,7 @@ class Engine:
                 messages=self.data.messages,
                 decisions=self.decisions,
                 listings=self.account.listings,
-                orders=0 if self.pilot is None else self.pilot.sent,
+                orders=self.path.sent,
             ),
             feed=FeedPart(
                 connected=self.data.feed.connected,
@@ -200,6 +214,6 @@ class Engine:
             exchange_trading=self.exchange.trading_within(self.limits.exchange_age_s),
             market_open=len(self.catalogue.open_tickers()) if self._pollers["markets"].answered else None,
             orders_resting=None if view.resting is None or view.error else len(view.resting),
-            orders_unknown=0 if self.pilot is None else len(self.pilot.unresolved),
+            orders_unknown=len(self.path.orders.unresolved()),
             errors=tuple(error for error in (self.kill.error, *self._poller_errors()) if error),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.gate import BooksLook, ClockLook, Counter, ExchangeLook, GateInputs, Limits
+from engine.gate import BooksLook, ClockLook, Counter, ExchangeLook, GateInputs, Limits, OrdersLook
 from engine.venues.kalshi.clock_offset import Offset
 from engine.venues.kalshi.models import ExchangeStatus
 from state.clock import NANOS, Clock
@@ -89,6 +89,7 @@ def gate_inputs(
     exchange: ExchangeWatch,
     books: BooksLook,
     offset: Offset | None,
+    orders: OrdersLook,
     ages: Mapping[str, float | None],
     limits: Limits,
 ) -> GateInputs:
@@ -100,6 +101,7 @@ def gate_inputs(
         exchange=exchange.look(),
         books=books,
         clock=ClockLook(interval_ms(offset), exchange.age_s),
+        orders=orders,
         progress=tuple(Counter(name, age, expected=trading or name == "listings") for name, age in ages.items()),
         limits=limits,
     )

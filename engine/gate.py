@@ -54,6 +54,19 @@ class ClockLook:
 
 
 @dataclass(frozen=True, slots=True)
+class OrdersLook:
+    """How our orders, fills and positions fit the exchange's; `age_s` of the last answer, None before the first."""
+
+    age_s: float | None
+    reasons: tuple[str, ...]
+    """What does not fit."""
+    resting: int
+    unresolved: tuple[str, ...]
+    """Orders of which nobody knows, at this moment, whether the exchange has them."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """One counter of our own work: seconds since it last grew, None when it never did in this run."""
 
@@ -72,6 +85,7 @@ class GateInputs:
     exchange: ExchangeLook
     books: BooksLook
     clock: ClockLook
+    orders: OrdersLook
     progress: tuple[Counter, ...]
     limits: Limits
     windows: tuple[FreezeWindow, ...] | None = None
@@ -181,6 +195,23 @@ def _progress(inputs: GateInputs) -> GateLine:
     return _line("progress", value, f"each within {limit:g} s", oldest, ", ".join(behind))
 
 
+def _orders(inputs: GateInputs) -> GateLine:
+    look, limit = inputs.orders, inputs.limits.exchange_age_s
+    value = f"{look.resting} resting, {len(look.unresolved)} unresolved"
+    why = f" ({look.error})" if look.error else ""
+    if look.age_s is None:
+        reason = f"not reconciled with the exchange yet{why}"
+    elif look.unresolved:
+        reason = f"nobody knows whether the exchange has {', '.join(look.unresolved)}; it is being asked"
+    elif look.reasons:
+        reason = f"{'; '.join(look.reasons)}; to stop and cancel all: K, or flightdeck kill on --cancel"
+    elif not 0 <= look.age_s <= limit:
+        reason = f"last reconciled {look.age_s:.0f} s ago{why}"
+    else:
+        reason = ""
+    return _line("orders", value, f"as the exchange says, within {limit:g} s", look.age_s, reason)
+
+
 def _freeze(inputs: GateInputs) -> GateLine:
     if inputs.windows is None:
         return _line("freeze", "no calendar yet", "", None, "")
@@ -224,6 +255,7 @@ GATES: tuple[tuple[Callable[[GateInputs], GateLine], bool, Callable[[GateInputs]
     (_exchange, False, _known_paused),
     (_books, False, _never),
     (_clock, False, _never),
+    (_orders, False, _never),
     (_progress, False, _never),
     (_freeze, False, _never),
 )

@@ -21,12 +21,16 @@ from engine.kill_response import KillResponse
 from engine.last_look import LastLook
 from engine.market_data import MarketData
 from engine.market_time import market_clock_of
+from engine.orders.identity import account_of
+from engine.orders.journal import OrderJournal
+from engine.orders.path import OrderPath
+from engine.orders.reconciler import Reconciler
 from engine.reporting import Reporter
 from engine.shadow.trader import PaperTrader
 from engine.venues.kalshi.errors import VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from state.build import build_id
-from state.clock import Clock, SystemClock
+from state.clock import Clock, LiveMarketClock, MarketClock, SystemClock
 from state.config import ConfigError, Settings, config_hash, load
 from state.document import DocumentWriter
 from state.events import Events
@@ -36,6 +40,7 @@ from state.lock import Held, Lock, start_id
 from state.models.exchange import ExchangeView
 from state.models.gate import GateReport
 from state.models.heartbeat import Heartbeat
+from state.models.reconciliation import Reconciliation
 from state.models.shadow import ShadowBook
 from state.permit import Identity, LeaveReader
 from state.process import Orphaned, die_with_parent
@@ -97,7 +102,9 @@ def build(home: Home, settings: Settings, clock: Clock) -> Engine:
     paper = PaperTrader(home, clock, market_clock, settings, rest.source, emit)
     data = MarketData(clock, emit, paper.on_trade, paper.on_book)
     data.attach(open_feed(settings, clock, data.on_event))
-    pilot = _pilot(home, settings, clock, rest, LastLook(anchor, leave), emit)
+    path = _path(home, settings, clock, market_clock, rest, emit)
+    account = Account(rest, clock, DocumentWriter(home, Home.exchange, clock, emit, ExchangeView()), "engine")
+    reconciliation = DocumentWriter(home, Home.reconciliation, clock, emit, Reconciliation())
     return Engine(
         home=home,
         period=settings.engine.cycle_s,
@@ -107,17 +114,20 @@ def build(home: Home, settings: Settings, clock: Clock) -> Engine:
         rest=rest,
         data=data,
         catalogue=Catalogue(families_of(settings)),
-        account=Account(rest, clock, DocumentWriter(home, Home.exchange, clock, emit, ExchangeView()), "engine"),
+        account=account,
         paper=paper,
-        pilot=pilot,
+        path=path,
+        reconciler=Reconciler(path, account, reconciliation, settings.engine.request_life_s),
+        last_look=LastLook(anchor, leave),
+        pilot=_pilot(settings, rest),
         kill=KillResponse(
             home=home,
             clock=clock,
             anchor=anchor,
             rest=rest,
             by=f"engine {os.getpid()}",
-            groups=lambda: () if pilot is None else pilot.groups,
-            unresolved=lambda: frozenset() if pilot is None else pilot.unresolved,
+            groups=lambda: path.groups,
+            unresolved=lambda: {order.plan.client_order_id for order in path.orders.unresolved()},
             halt_paper=paper.halt,
         ),
         leave=leave,
@@ -127,15 +137,24 @@ def build(home: Home, settings: Settings, clock: Clock) -> Engine:
     )
 
 
-def _pilot(
-    home: Home, settings: Settings, clock: Clock, rest: KalshiRest, look: LastLook, emit: Events
-) -> DemoPilot | None:
+def _path(
+    home: Home,
+    settings: Settings,
+    clock: Clock,
+    market_clock: MarketClock | LiveMarketClock,
+    rest: KalshiRest,
+    emit: Events,
+) -> OrderPath:
+    account = account_of(rest.source, settings.exchange.key_id)
+    journal = OrderJournal.open(home, clock, account, rest.source, emit)
+    return OrderPath(rest, clock, market_clock, journal, emit, timedelta(seconds=settings.engine.order_life_s))
+
+
+def _pilot(settings: Settings, rest: KalshiRest) -> DemoPilot | None:
     """Real orders exist on the simulated exchange only."""
     if not settings.pilot.enabled or rest.source != "simulated":
         return None
-    life = timedelta(seconds=settings.engine.order_life_s)
-    journal = JournalWriter(home, Home.intents, emit, clock=clock)
-    return DemoPilot(rest, look, clock, journal, emit, settings.pilot.orders, life)
+    return DemoPilot(settings.pilot.orders)
 
 
 def _reporter(home: Home, clock: Clock, emit: Events, identity: Identity, rest: KalshiRest) -> Reporter:

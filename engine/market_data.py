@@ -68,6 +68,8 @@ class MarketData:
     emit: Callable[..., None]
     on_trade: Callable[[Print], None]
     on_book: Callable[[LiveBook], None]
+    on_own: Callable[[Fill | UserOrder], None] = lambda _: None
+    """What the feed says of one order of our account."""
     on_account: Callable[[], None] = lambda: None
     """Something of our own account changed: list it."""
     on_markets: Callable[[], None] = lambda: None
@@ -124,6 +126,7 @@ class MarketData:
             case Lifecycle():
                 self.on_markets()
             case Fill() | UserOrder():
+                self.on_own(event)
                 self.on_account()
             case Connected():
                 self.emit(EventType.FEED_CONNECTED, f"market data session {event.session}")

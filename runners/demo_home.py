@@ -22,6 +22,9 @@ from state.settings import is_loopback
 MARKET_START = datetime(2026, 11, 17, 19, 0, tzinfo=UTC)
 """Tuesday 14:00 ET, in the week of a claims release: no demo depends on the day it runs."""
 
+SIGNATURE_LIFE_S = 15.0
+"""The simulated exchange takes no older signature; so soon an order whose answer was lost is known not to exist."""
+
 
 class DemoHomeError(Exception):
     """The folder is not a demo's home. Exit code 78."""
@@ -61,6 +64,7 @@ def write_config(home: Home) -> None:
         exchange[key] = credentials[key]
     exchange["market_clock"] = True
     document.setdefault("pilot", tomlkit.table()).setdefault("enabled", True)
+    document.setdefault("engine", tomlkit.table()).setdefault("request_life_s", SIGNATURE_LIFE_S)
     document.setdefault("start", tomlkit.table()).setdefault("wait_after_cancel_s", 1.0)
     temporary = home.config.with_suffix(".toml.tmp")
     temporary.write_text(tomlkit.dumps(document), encoding="utf-8")

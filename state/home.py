@@ -84,6 +84,7 @@ class Home:
     gate         = Document("state/gate.json", "gate:GateReport", "engine", "may an order leave, gate by gate", stale_after=15)
     positions    = Document("state/shadow_v2_positions.json", "shadow:ShadowBook", "engine", "the shadow book: paper positions and orders", stale_after=15, durable=True)
     exchange     = Document("state/exchange.json", "exchange:ExchangeView", "engine", "what the exchange says rests and is held; written by the supervisor while no engine runs", stale_after=30)
+    reconciliation = Document("state/reconciliation.json", "reconciliation:Reconciliation", "engine", "our orders, fills and positions against the exchange's", stale_after=30)
     supervisor   = Document("state/supervisor.json", "supervisor:SupervisorState", "supervisor", "the engine's process: starts, exits, brake", stale_after=15)
     permit       = Document("state/permit.json", "permit:Permit", "supervisor", "sealed leave to send orders, renewed every few seconds", stale_after=15)
     armed        = Document("state/armed.json", "permit:Armed", "a person's start", "trading was started by a person", durable=True)
@@ -94,7 +95,7 @@ class Home:
     events       = Journal("logs/system_events.jsonl", "events:SystemEvent", "any", "structured system events")
     fills        = Journal("logs/shadow_trades.jsonl", "trades:ShadowTrade", "engine", "shadow fills and settlements: what the book is rebuilt from", durable=True)
     trades       = Journal("logs/master_trade_log.jsonl", "trades:MasterTrade", "engine", "one line for each closed trade", durable=True)
-    intents      = Journal("logs/intents.jsonl", "orders:OrderEvent", "engine", "real orders: intent before it is sent, then what became of it", durable=True)
+    intents      = Journal("logs/intents.jsonl", "orders:OrderEvent", "any", "real orders: intent before it is sent, then what became of it; never rotated, positions are folded from it", durable=True)
     # fmt: on
 
     @classmethod

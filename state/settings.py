@@ -46,6 +46,8 @@ class Engine(Section):
     """Cycles between two listings of our orders and positions."""
     order_life_s: Seconds = 300.0
     """Market seconds until a real order expires by itself."""
+    request_life_s: Seconds = 60.0
+    """The exchange accepts no request that was signed longer ago; a lost order may arrive until then."""
 
 
 class Gate(Section):
@@ -242,5 +244,6 @@ GUARDRAILS = (
     Guardrail("gate.progress_s", le, 60, "alive is not working"),
     Guardrail("gate.exchange_age_s", le, 60, "what rests must have been asked lately"),
     Guardrail("engine.order_life_s", le, 3600, "orders must expire by themselves"),
+    Guardrail("engine.request_life_s", ge, 60, "so long production may take a signed order", simulated=True),
     Guardrail("start.wait_after_cancel_s", ge, 60, "the last cancel-all may still catch new orders", simulated=True),
 )

@@ -5,20 +5,41 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from state.models import JournalLine, Side, Source
+from state.models import Instant, JournalLine, Side, Source
 
 
 class OrderEvent(JournalLine):
-    """One line of `logs/intents.jsonl`: the intent, before it is sent, then each thing the exchange said."""
+    """One line of `logs/intents.jsonl`: the intent, before it is sent, then each thing that became known of it.
 
-    act: Literal["intent", "acknowledged", "rejected", "not_sent", "unresolved", "cancelled", "filled", "resolved"]
-    client_order_id: str
+    The orders of an account and what it should hold are folded from the lines of that account alone.
+    """
+
+    act: Literal[
+        "intent", "acknowledged", "rejected", "not_sent", "unresolved", "cancelled", "filled", "resolved", "settled",
+        "flat",
+    ]  # fmt: skip
+    """settled: a market paid out, its position is gone. flat: FLATTEN saw that nothing is held, it counts anew."""
+    account: str = ""
+    """Which account at which kind of venue: a venue and a print of the key id. A simulated exchange makes a new key at
+    each start, so an account that is gone is never held against the next one; lines without one belong to nobody."""
+    client_order_id: str = ""
     order_id: str | None = None
     ticker: str = ""
     side: Side | None = None
     price: Decimal | None = None
     """Dollars on the scale of `side`."""
     count: Decimal | None = None
+    """Contracts of the intent; of a fill, those filled by it."""
+    filled: Decimal | None = None
+    """Contracts filled so far, as the exchange told them."""
+    status: Literal["resting", "canceled", "executed"] | None = None
+    """The exchange's own word."""
+    fill_id: str | None = None
+    fee_usd: Decimal | None = None
+    expires: Instant | None = None
+    """Market time at which the exchange ends the order; None: it never rests."""
+    market_at: Instant | None = None
+    """Market time: the exchange's where it named one."""
     order_group_id: str | None = None
     reason: str = ""
     source: Source | None = None

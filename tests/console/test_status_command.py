@@ -87,7 +87,7 @@ def test_documents_on_disk_are_told_by_outcome(
     assert documents == {
         "state/bot_heartbeat.json": "stale", "state/gate.json": "ok", "state/shadow_v2_positions.json": "missing",
         "state/exchange.json": "empty", "state/supervisor.json": "missing", "state/permit.json": "missing",
-        "state/armed.json": "missing", "state/market_clock.json": "missing",
+        "state/armed.json": "missing", "state/market_clock.json": "missing", "state/reconciliation.json": "missing",
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.gate import BooksLook, ClockLook, Counter, ExchangeLook, GateInputs, Limits, judge, levels
+from engine.gate import BooksLook, ClockLook, Counter, ExchangeLook, GateInputs, Limits, OrdersLook, judge, levels
 from engine.levels import Level
 from state.models.gate import FreezeWindow, GateReport
 from state.permit import Leave
@@ -22,6 +22,7 @@ GOOD = GateInputs(
     exchange=ExchangeLook(True, 3.0),
     books=BooksLook(60, 60, 2.0),
     clock=ClockLook((-180.0, 212.0), 9.0),
+    orders=OrdersLook(2.0, (), 6, ()),
     progress=COUNTERS,
     limits=LIMITS,
 )
@@ -37,7 +38,7 @@ def test_on_a_good_day_every_gate_is_open_and_the_house_runs() -> None:
     assert (report.level, report.paper_level) == ("RUN", "RUN")
     assert report.reasons == ()
     assert [line.name for line in report.gates] == [
-        "kill switch", "permit", "exchange", "books", "clock", "progress", "freeze",
+        "kill switch", "permit", "exchange", "books", "clock", "orders", "progress", "freeze",
     ]  # fmt: skip
     assert all(line.open and not line.reason for line in report.gates)
 
@@ -62,6 +63,12 @@ SHUT = {
     "clock unmeasured": ("clock", replace(GOOD, clock=ClockLook(None, None))),
     "clock interval empty": ("clock", replace(GOOD, clock=ClockLook((20.0, -20.0), 1.0))),
     "clock NaN": ("clock", replace(GOOD, clock=ClockLook((float("nan"), 10.0), 1.0))),
+    "not reconciled": ("orders", replace(GOOD, orders=OrdersLook(None, ("not reconciled yet",), 0, (), "no route"))),
+    "an order unresolved": ("orders", replace(GOOD, orders=OrdersLook(1.0, (), 5, ("fd-1-000001",)))),
+    "a stranger's order": ("orders", replace(GOOD, orders=OrdersLook(1.0, ("at the exchange rests …: o-1",), 6, ()))),
+    "reconciled long ago": ("orders", replace(GOOD, orders=OrdersLook(15.5, (), 6, (), "timed out"))),
+    "reconciled in the future": ("orders", replace(GOOD, orders=OrdersLook(-1.0, (), 6, ()))),
+    "reconciled at age NaN": ("orders", replace(GOOD, orders=OrdersLook(float("nan"), (), 6, ()))),
     "no decisions": ("progress", replace(GOOD, progress=(Counter("messages", 0.1), Counter("decisions", 11.0)))),
     "no listing yet": ("progress", replace(GOOD, progress=(Counter("messages", 0.1), Counter("listings", None)))),
     "nothing counted": ("progress", replace(GOOD, progress=())),
@@ -83,6 +90,7 @@ AT_THE_LIMIT = {
     "exchange": replace(GOOD, exchange=ExchangeLook(True, 15.0)),
     "books": replace(GOOD, books=BooksLook(48, 60, 31.0)),
     "clock": replace(GOOD, clock=ClockLook((-250.0, 250.0), 1.0)),
+    "orders": replace(GOOD, orders=OrdersLook(15.0, (), 0, ())),
     "progress": replace(GOOD, progress=(Counter("decisions", 10.0),)),
     "quiet night": replace(GOOD, progress=(Counter("messages", 900.0, expected=False), Counter("decisions", 1.0))),
 }

@@ -25,7 +25,7 @@ def test_all_settings_are_listed_with_their_origin(root: Path, capsys: pytest.Ca
     assert "ladders.GAS.series" in shown
 
 
-@pytest.mark.parametrize(("key", "count"), [("engine.cycle_s", 1), ("engine", 3), ("ladders.10Y.mean", 1)])
+@pytest.mark.parametrize(("key", "count"), [("engine.cycle_s", 1), ("engine", 4), ("ladders.10Y.mean", 1)])
 def test_one_key_or_one_section(key: str, count: int, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(root), "explain", "--json", key]) == 0
     assert len(json.loads(capsys.readouterr().out)) == count

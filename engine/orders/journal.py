@@ -1,0 +1,89 @@
+"""`logs/intents.jsonl` as one account reads and writes it. Other processes append too (FLATTEN), so it is read on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from engine.orders.lines import Fields
+from engine.venues.kalshi.hosts import Source
+from state.clock import Clock
+from state.events import EventType
+from state.following import Follower
+from state.home import Home
+from state.journal import JournalWriter
+from state.models.orders import OrderEvent
+
+
+@dataclass(slots=True)
+class OrderJournal:
+    """Writes the lines of one account, durable and off the loop, and reads those of all its writers, once each."""
+
+    clock: Clock
+    account: str
+    source: Source
+    emit: Callable[..., None]
+    writer: JournalWriter
+    follower: Follower
+    _waiting: deque[OrderEvent] = field(default_factory=deque)
+    _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    def open(cls, home: Home, clock: Clock, account: str, source: Source, emit: Callable[..., None]) -> OrderJournal:
+        """The journal of a home, read from its first line. Raises OSError."""
+        writer = JournalWriter(home, Home.intents, emit, clock=clock)
+        return cls(clock, account, source, emit, writer, Follower(home.path(Home.intents), 0))
+
+    async def write(self, fields: Fields) -> None:
+        """One line, on disk when this returns. Raises OSError: then it is not known to be there."""
+        await self.writer.append_off_loop(self._line(fields))
+
+    def queue(self, lines: Iterable[Fields]) -> None:
+        """Lines for the next `flush`: what became known is not lost by waiting, the exchange tells it again."""
+        self._waiting.extend(map(self._line, lines))
+
+    async def flush(self) -> None:
+        """Write what waits, in order. Raises OSError; what was not written then waits on."""
+        async with self._flushing:
+            while self._waiting:
+                await self.writer.append_off_loop(self._waiting[0], sync=len(self._waiting) == 1)
+                self._waiting.popleft()
+
+    async def read_on(self) -> list[OrderEvent]:
+        """The lines of this account that were appended since the last call, our own among them. Raises OSError."""
+        lines, unreadable = await asyncio.to_thread(self._read)
+        if unreadable:
+            self.emit(
+                EventType.JOURNAL_LINE_UNREADABLE,
+                f"{unreadable} lines of {Home.intents.path} cannot be read; the exchange is asked what they told",
+                severity="error",
+                lines=unreadable,
+            )
+        return lines
+
+    def close(self) -> None:
+        """Close the files."""
+        self.writer.close()
+        self.follower.close()
+
+    def _line(self, fields: Fields) -> OrderEvent:
+        stamped = {"at": self.clock.now(), "account": self.account, "source": self.source}
+        return OrderEvent.model_validate({**stamped, **fields})
+
+    def _read(self) -> tuple[list[OrderEvent], int]:
+        lines, unreadable, more = [], 0, True
+        while more:
+            batch = self.follower.poll()
+            more = batch.more
+            for raw in batch.lines:
+                try:
+                    line = OrderEvent.model_validate_json(raw)
+                except ValidationError:
+                    unreadable += 1
+                else:
+                    lines += [line] if line.account == self.account else []
+        return lines, unreadable

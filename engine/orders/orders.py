@@ -1,0 +1,119 @@
+"""Every order of this account that the journal knows, and what the account should hold by their fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.market.money import Count
+from engine.orders.life import Evidence, Order, OwnFill, Plan, State
+from engine.orders.lines import evidence_of, milliseconds, plan_of
+from engine.venues.kalshi.wire import BookSide
+from state.models.orders import OrderEvent
+
+
+@dataclass(slots=True)
+class Orders:
+    """A fold of the journal that goes on with the evidence of this run. Folding a line twice changes nothing."""
+
+    by_id: dict[str, Order] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    """Markets that paid out: nothing is held in them any more."""
+    flat_ms: int = -1
+    """Market time up to which fills are accounted for: FLATTEN saw that nothing was held."""
+    known_until: datetime | None = None
+    """Latest market time of any line."""
+    fills: int = 0
+    last_fill_ms: int | None = None
+    _names: dict[str, str] = field(default_factory=dict)
+    _alive: set[str] = field(default_factory=set)
+    _held: dict[str, Count] = field(default_factory=dict)
+
+    def intend(self, plan: Plan) -> Order:
+        """A new order; the one already known by that name, when its line is folded again."""
+        known = self.by_id.get(plan.client_order_id)
+        if known is not None:
+            return known
+        self._alive.add(plan.client_order_id)
+        order = self.by_id[plan.client_order_id] = Order(plan)
+        return order
+
+    def find(self, client_order_id: str | None, order_id: str) -> Order | None:
+        """The order of either name."""
+        return self.by_id.get(client_order_id or "") or self.by_id.get(self._names.get(order_id, ""))
+
+    def apply(self, order: Order, evidence: Evidence) -> Order:
+        """The order with one more piece of evidence, kept."""
+        old = self.by_id[order.plan.client_order_id]
+        new = old.after(evidence)
+        if new is old or new == old:
+            return old
+        name = new.plan.client_order_id
+        self.by_id[name] = new
+        self._names.update((order_id, name) for order_id in new.order_ids - old.order_ids)
+        if new.alive:
+            self._alive.add(name)
+        else:
+            self._alive.discard(name)
+        if new.fills != old.fills:
+            self._count(old, new)
+        return new
+
+    def fold(self, line: OrderEvent) -> None:
+        """One line of the journal. Raises ValueError for a line that says too little."""
+        if line.market_at is not None:
+            self.known_until = max(self.known_until or line.market_at, line.market_at)
+        if line.act == "intent":
+            self.intend(plan_of(line))
+        elif line.act == "settled":
+            self.settle(line.ticker)
+        elif line.act == "flat":
+            self._flat(-1 if line.market_at is None else milliseconds(line.market_at))
+        else:
+            order = self.by_id.get(line.client_order_id)
+            if order is None:
+                raise ValueError(f"{line.act} of {line.client_order_id!r}, of which no intent was read")
+            self.apply(order, evidence_of(line, order.plan))
+
+    def settle(self, ticker: str) -> None:
+        """A market paid out."""
+        self.settled.add(ticker)
+        self._held.pop(ticker, None)
+
+    def alive(self) -> list[Order]:
+        """Orders of which something may still come, in the order of their names."""
+        return [self.by_id[name] for name in sorted(self._alive)]
+
+    def unresolved(self) -> list[Order]:
+        """Orders of which nobody knows whether the exchange has them."""
+        return [order for order in self.alive() if order.state is State.UNRESOLVED]
+
+    def working(self) -> list[Order]:
+        """Orders that rest as far as is known."""
+        return [order for order in self.alive() if order.state in (State.RESTING, State.PARTLY_FILLED)]
+
+    def held(self) -> dict[str, Count]:
+        """What the account should hold by the fills, in markets that have not paid out; negative is NO."""
+        return {ticker: count for ticker, count in self._held.items() if count}
+
+    def _count(self, old: Order, new: Order) -> None:
+        self._book(new, -1, [fill for fill in old.fills if fill not in new.fills])
+        self._book(new, +1, [fill for fill in new.fills if fill not in old.fills])
+
+    def _book(self, order: Order, sign: int, fills: Iterable[OwnFill]) -> None:
+        ticker = order.plan.ticker
+        side = sign if order.plan.side is BookSide.BID else -sign
+        for fill in fills:
+            self.fills += sign
+            self.last_fill_ms = max(self.last_fill_ms or fill.at_ms, fill.at_ms)
+            if ticker not in self.settled and fill.at_ms > self.flat_ms:
+                self._held[ticker] = self._held.get(ticker, 0) + side * fill.count
+
+    def _flat(self, at_ms: int) -> None:
+        if at_ms <= self.flat_ms:
+            return
+        self.flat_ms = at_ms
+        self.fills, self._held = 0, {}
+        for order in self.by_id.values():
+            self._book(order, +1, order.fills)

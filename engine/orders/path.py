@@ -1,0 +1,206 @@
+"""The order path: the one place from which orders leave, and where all that is heard of them comes together.
+
+Intent on disk → signed → last look → sent → acknowledged. An order is sent once. When its answer is lost it is
+unresolved, and nothing but asking resolves it (`engine.orders.reconciling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from engine.market.money import ONE_CONTRACT, Count, Price
+from engine.orders.identity import OrderIds
+from engine.orders.journal import OrderJournal
+from engine.orders.life import Evidence, Fate, Filled, NothingRests, Order, Ours, OwnFill, Plan, State, Told
+from engine.orders.lines import changes, intent, milliseconds
+from engine.orders.orders import Orders
+from engine.venues.kalshi.errors import Ambiguous, NotSent, RateLimited, Rejected
+from engine.venues.kalshi.events import Fill, UserOrder
+from engine.venues.kalshi.portfolio import Cancelled, OrderAck, OrderStatus
+from engine.venues.kalshi.rest import KalshiRest
+from engine.venues.kalshi.wire import Intent, NewOrder, TimeInForce, to_wire
+from state.clock import NANOS, Clock, LiveMarketClock, MarketClock
+from state.events import EventType
+
+GROUP_LIMIT = 1_000 * ONE_CONTRACT
+"""Contracts filled within 15 s at which the exchange cancels the whole group by itself."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+"""After a 429, doubling; cancels go on meanwhile, from the share of the budget kept for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a strategy wants to rest. `price` is on the scale of the side named by `intent`."""
+
+    ticker: str
+    intent: Intent
+    price: Price
+    count: Count
+
+
+@dataclass(slots=True)
+class OrderPath:
+    """The orders of one run of the engine, and those it found."""
+
+    rest: KalshiRest
+    clock: Clock
+    market_clock: MarketClock | LiveMarketClock
+    journal: OrderJournal
+    emit: Callable[..., None]
+    order_life: timedelta
+    orders: Orders = field(default_factory=Orders)
+    ids: OrderIds = field(default_factory=OrderIds)
+    sent: int = 0
+    _group: tuple[str, str] | None = None
+    """Arming id, and the order group made for it."""
+    _pause_s: float = 0.0
+    _paused_until_ns: int = 0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every order group that an order of ours may rest in."""
+        groups = {order.plan.order_group_id for order in self.orders.alive()}
+        groups |= {self._group[1]} if self._group is not None else set()
+        return tuple(sorted(group for group in groups if group))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the exchange said 429 so lately that nothing new should be tried."""
+        return self.clock.boottime_ns() < self._paused_until_ns
+
+    async def place(self, wish: Wish, arming_id: str, look: Callable[[str], None]) -> Order:
+        """Make a resting order of a wish and send it: post-only, expiring by itself, in the order group of its start.
+
+        `look` is given the arming id. Raises OSError when the intent cannot be written, and what creating a group does.
+        """
+        group = await self._group_of(arming_id)
+        side, price = to_wire(wish.intent, wish.price)
+        order = NewOrder(
+            client_order_id=self.ids.next(),
+            ticker=wish.ticker,
+            side=side,
+            price=price,
+            count=wish.count,
+            expires=self.market_clock.now() + self.order_life,
+            post_only=True,
+            order_group_id=group,
+        )
+        return await self.send(order, lambda: look(arming_id))
+
+    async def send(self, order: NewOrder, look: Callable[[], None]) -> Order:
+        """Write the intent, then send `order`, once; what it came to so far. `look` raises Denied to keep it here.
+
+        Raises OSError when the intent cannot be written (then nothing was sent), ValueError for an order that could
+        rest for ever, and whatever a broken look raises.
+        """
+        if order.expires is None and order.time_in_force is TimeInForce.GOOD_TILL_CANCELED:
+            raise ValueError(f"order {order.client_order_id!r} would rest for ever")
+        plan = _plan(order, self.market_clock.now())
+        await self.journal.write(intent(plan))
+        known = self.orders.intend(plan)
+        self.sent += 1
+
+        def look_and_leave() -> None:
+            look()
+            self.hear(known, Ours(Fate.SENT))
+
+        try:
+            ack = await self.rest.create_order(order, look_and_leave)
+        except NotSent as error:
+            self.hear(known, Ours(Fate.NOT_SENT, str(error)))
+        except Rejected as error:
+            self._refused(known, error)
+        except Ambiguous as error:
+            self._lost(known, str(error))
+        except BaseException as error:  # stopped, or a broken look: whether it left decides what it is
+            left = self.orders.by_id[plan.client_order_id].ours.fate is Fate.SENT
+            self.hear(known, Ours(Fate.UNRESOLVED if left else Fate.NOT_SENT, f"{type(error).__name__}: {error}"))
+            raise
+        else:
+            self._pause_s = 0.0
+            self.hear(known, _acknowledged(ack, plan))
+        await self.journal.flush()
+        return self.orders.by_id[plan.client_order_id]
+
+    async def cancel(self, order: Order) -> Order:
+        """Cancel one order that the exchange has named; what is known of it then. Raises what the client raises.
+
+        A 404 does not say whether it was cancelled or filled: the order is gone until a listing tells.
+        """
+        assert order.order_id is not None, f"{order.plan.client_order_id}: the exchange has not named it"
+        outcome = await self.rest.cancel_order(order.order_id, order.plan.ticker)
+        if isinstance(outcome, Cancelled):
+            filled = max(0, order.plan.count - outcome.reduced_by)
+            known = self.hear(order, Told(order.order_id, OrderStatus.CANCELED, filled, 0))
+        else:
+            known = self.hear(order, NothingRests(order.order_id))
+        await self.journal.flush()
+        return known
+
+    def on_frame(self, frame: Fill | UserOrder) -> None:
+        """What the feed says of our account. Of an order without a name yet the listing will tell."""
+        order = self.orders.find(frame.client_order_id, frame.order_id)
+        if order is None:
+            return
+        if isinstance(frame, Fill):
+            fill = OwnFill(frame.trade_id, frame.count, frame.price, frame.fee, frame.ts_ms)
+            self.hear(order, Filled(frame.order_id, fill))
+        elif frame.status in set(OrderStatus):
+            status = OrderStatus(frame.status)
+            self.hear(order, Told(frame.order_id, status, frame.filled, frame.remaining, frame.updated_ms or 0))
+
+    def hear(self, order: Order, evidence: Evidence) -> Order:
+        """Keep one piece of evidence; the lines it makes wait for the next flush of the journal."""
+        old = self.orders.by_id[order.plan.client_order_id]
+        new = self.orders.apply(old, evidence)
+        if new is not old:
+            self.journal.queue(changes(old, new))
+        return new
+
+    def lost_by_others(self) -> None:
+        """An intent of another run that has no answer by now left, or did not: only asking tells."""
+        for order in self.orders.alive():
+            if order.state is State.INTENDED and not self.ids.ours(order.plan.client_order_id):
+                self._lost(order, "its run ended before an answer came")
+
+    async def _group_of(self, arming_id: str) -> str:
+        if self._group is None or self._group[0] != arming_id:
+            self._group = (arming_id, await self.rest.create_order_group(GROUP_LIMIT))
+        return self._group[1]
+
+    def _refused(self, order: Order, error: Rejected) -> None:
+        if isinstance(error, RateLimited):
+            self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * 2))
+            self._paused_until_ns = self.clock.boottime_ns() + round(self._pause_s * NANOS)
+            self.hear(order, Ours(Fate.NOT_SENT, str(error)))
+        elif error.code == "order_already_exists":
+            self._lost(order, str(error))  # a name is given once, so what exists is this very order
+        else:
+            self.hear(order, Ours(Fate.REJECTED, str(error)))
+            self.emit(EventType.ORDER_REJECTED, f"{order.plan.ticker}: {error}", severity="warning")
+
+    def _lost(self, order: Order, reason: str) -> None:
+        self.hear(order, Ours(Fate.UNRESOLVED, reason))
+        self.emit(EventType.ORDER_UNRESOLVED, f"{order.plan.client_order_id}: {reason}", severity="error")
+
+
+def _plan(order: NewOrder, market_now: datetime) -> Plan:
+    return Plan(
+        client_order_id=order.client_order_id,
+        ticker=order.ticker,
+        side=order.side,
+        price=order.price,
+        count=order.count,
+        market_at=market_now,
+        expires=order.expires,
+        order_group_id=order.order_group_id,
+    )
+
+
+def _acknowledged(ack: OrderAck, plan: Plan) -> Told:
+    """Nothing remaining means an end: all filled, or what did not fill at once was cancelled."""
+    ended = OrderStatus.EXECUTED if ack.filled >= plan.count else OrderStatus.CANCELED
+    status = OrderStatus.RESTING if ack.remaining else ended
+    return Told(ack.order_id, status, ack.filled, ack.remaining, milliseconds(ack.at))
