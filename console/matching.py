@@ -48,15 +48,15 @@ class Matcher:
             return False
         return not self.fields or self._fields_match(line)
 
-    def choose(self, lines: list[bytes]) -> list[bytes]:
-        """The lines that match. They are searched as one piece first: most pages of a journal hold no match at all."""
-        piece = b"\n".join(lines).lower()
-        if not all(word in piece for word in self.words):
+    def choose(self, piece: bytes) -> list[bytes]:
+        """The lines of `piece` that match. It is searched as a whole first: most pieces of a journal hold no match."""
+        lowered = piece.lower()
+        if not all(word in lowered for word in self.words):
             return []
-        lowered = piece.split(b"\n")
+        lines, low = piece.split(b"\n"), lowered.split(b"\n")
         held: Sequence[int] = range(len(lines))
         for word in self.words:
-            held = [index for index in held if word in lowered[index]]
+            held = [index for index in held if word in low[index]]
         return [lines[index] for index in held if not self.fields or self._fields_match(lines[index])]
 
     def _fields_match(self, line: bytes) -> bool:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from console.matching import EVERYTHING, Matcher
 from state.journal import Follower, lines_before
+from state.lines import piece_before
 
 PAGE = 2_000
 """Lines taken from the file in one step backwards."""
 FIRST_PAGE = 200
 """Lines taken at once: more than any screen shows."""
+PIECE = 128 * 1024
+"""Bytes searched in one step backwards when there is a filter."""
 KEPT = 50_000
 """Lines held at most; older ones are read again when somebody scrolls back to them."""
 
@@ -19,11 +22,13 @@ KEPT = 50_000
 class JournalTail:
     """Lines of `path` that `matcher` lets through, oldest first. Reads files: call it off the event loop."""
 
-    def __init__(self, path: Path, matcher: Matcher = EVERYTHING, *, page: int = PAGE, kept: int = KEPT) -> None:
+    def __init__(
+        self, path: Path, matcher: Matcher = EVERYTHING, *, page: int = PAGE, piece: int = PIECE, kept: int = KEPT
+    ) -> None:
         self.path = path
         self.matcher = matcher
         self.lines: list[bytes] = []
-        self._page, self._kept = page, kept
+        self._page, self._piece, self._kept = page, piece, kept
         self._follower = Follower(path)
         last = lines_before(path, min(page, FIRST_PAGE))
         self.start = last.start
@@ -37,20 +42,25 @@ class JournalTail:
         """Nothing older can be read from this file."""
         return self.start <= 0 or self._rotated
 
-    def older(self, wanted: int, steps: int = 8) -> int:
-        """Look further back until `wanted` more lines were found, at most `steps` pages; how many came in front."""
+    def older(self, wanted: int, steps: int = 64) -> int:
+        """Look further back until `wanted` more lines were found, at most `steps` steps; how many came in front."""
         found: list[bytes] = []
         for _ in range(steps):
             if self.complete or len(found) >= wanted:
                 break
-            page = lines_before(self.path, self._page, self.start)
-            if not page.lines:
-                self.start = 0
-                break
-            self.start = page.start
-            found = self._chosen(page.lines) + found
+            found = (self._searched() if self.matcher else self._paged()) + found
         self.lines[:0] = found
         return len(found)
+
+    def _paged(self) -> list[bytes]:
+        page = lines_before(self.path, self._page, self.start)
+        self.start = page.start if page.lines else 0
+        return page.lines
+
+    def _searched(self) -> list[bytes]:
+        piece = piece_before(self.path, self._piece, self.start)
+        self.start = piece.start
+        return self.matcher.choose(piece.data)
 
     def poll(self) -> tuple[int, int]:
         """Take what was appended; how many lines came at the end, and how many went in front to make room."""
@@ -85,4 +95,4 @@ class JournalTail:
         self._follower.close()
 
     def _chosen(self, lines: list[bytes]) -> list[bytes]:
-        return self.matcher.choose(lines) if self.matcher else lines
+        return [line for line in lines if self.matcher.matches(line)] if self.matcher else lines

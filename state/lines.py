@@ -20,6 +20,15 @@ class Page:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive whole lines as they lie in the file, with their newlines: the bytes [start, end)."""
+
+    data: bytes
+    start: int
+    end: int
+
+
 def last_lines(path: Path, count: int, *, block: int = BLOCK) -> list[bytes]:
     """The last `count` whole lines, oldest first; fewer when there are fewer, none when there is no file.
 
@@ -39,6 +48,21 @@ def lines_before(path: Path, count: int, end: int | None = None, *, block: int =
         return _before(fd, count, size if end is None else min(end, size), block)
     finally:
         os.close(fd)
+
+
+def piece_before(path: Path, size: int, end: int) -> Piece:
+    """The whole lines among the `size` bytes before byte `end`, which ends a line; a longer line alone.
+
+    For those who search: most pieces hold nothing that is looked for, and need not be cut into lines.
+    """
+    with path.open("rb", buffering=0) as file:
+        while True:
+            start = max(end - size, 0)
+            data = os.pread(file.fileno(), end - start, start)
+            cut = data.find(b"\n") + 1 if start else 0
+            if start == 0 or cut < len(data):
+                return Piece(data[cut:], start + cut, start + len(data))
+            size *= 4
 
 
 def read_all(path: Path, *, block: int = 1024 * 1024) -> Iterator[bytes]:

@@ -96,7 +96,7 @@ def test_a_journal_that_appears_later_is_followed(tmp_path: Path) -> None:
 def test_a_filter_looks_back_until_it_found_enough(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     fill(path, 1000)
-    tail = JournalTail(path, Matcher.parse("5}"), page=50)
+    tail = JournalTail(path, Matcher.parse("5}"), page=50, piece=50 * len(b'{"n": 999}\n'))
     found = len(tail.lines)
     assert found == 5
     assert tail.older(20) == 20
@@ -113,3 +113,11 @@ def test_search_goes_both_ways_and_ends_at_the_edges(tmp_path: Path) -> None:
     assert tail.find(5, -1, wanted) is None
     assert tail.find(5, 1, wanted) == 15
     assert tail.find(95, 1, wanted) is None
+
+
+@pytest.mark.parametrize("text", ["", "books", "BOOKS stale", "level=error", "level=info", "ticker=kxcpi gate", "none"])
+def test_a_piece_is_filtered_as_its_lines_are(text: str) -> None:
+    matcher = Matcher.parse(text)
+    lines = [LINE, LINE.replace(b"error", b"info"), b"error: not json", LINE.upper()]
+    expected = [line for line in lines if matcher.matches(line)]
+    assert [line for line in matcher.choose(b"\n".join(lines) + b"\n") if line] == expected

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.lines import last_lines, lines_before, read_all
+from state.lines import last_lines, lines_before, piece_before, read_all
 
 LINE = st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\n", b"?"))
 
@@ -72,3 +72,16 @@ def test_d10_a_line_of_a_megabyte_with_nul_and_invalid_utf8_is_one_line(tmp_path
     wide = b"\0\xff\x1b" * 350_000
     path.write_bytes(b"first\n" + wide + b"\nlast\n")
     assert last_lines(path, 2) == [wide, b"last"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_pieces_backwards_hold_every_line_once_and_whole(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "j.jsonl"
+    lines = [b'{"n":%d,"pad":"%s"}\n' % (n, b"x" * (n * 13 % 90)) for n in range(50)]
+    path.write_bytes(b"".join(lines) + b'{"torn')
+    end, found = len(b"".join(lines)), b""
+    while end > 0:
+        piece = piece_before(path, size, end)
+        assert piece.end == end and piece.data.endswith(b"\n")
+        end, found = piece.start, piece.data + found
+    assert found == b"".join(lines)
