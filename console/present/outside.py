@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
 from console.lines import Line, Span, Tone, line, pad, spread
 from console.present.ages import age, clock_time, count
 from console.present.glyphs import Glyphs
@@ -81,7 +85,20 @@ def events(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> list[
     rows = [spread(line(Span(" EVENTS", Tone.TITLE)), line(Span("2 opens the log ", Tone.NOTE)), width, glyphs.cut)]
     if not snapshot.happenings:
         return [*rows, line(Span("   none yet", Tone.NOTE))]
-    return rows + [happening(each, glyphs) for each in snapshot.happenings[: max(0, height - 1)]]
+    return rows + [happening(each, glyphs) for each in gathered(snapshot.happenings)[: max(0, height - 1)]]
+
+
+def gathered(happenings: Sequence[Happening]) -> list[Happening]:
+    """Bursts taken together: of more than three like events in a row, the two newest and how many came before."""
+    told: list[Happening] = []
+    for _, run in groupby(happenings, key=lambda each: (each.event, each.severity)):
+        burst = list(run)
+        if len(burst) <= 3:
+            told += burst
+            continue
+        oldest = burst[-1]
+        told += [*burst[:2], replace(oldest, message=f"and {len(burst) - 2} more since then")]
+    return told
 
 
 def happening(event: Happening, glyphs: Glyphs) -> Line:

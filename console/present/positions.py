@@ -90,19 +90,27 @@ def matches(position: ShadowPosition, wanted: str) -> bool:
     return wanted in position.ticker.casefold() or wanted in position.family.casefold()
 
 
-def heading(snapshot: Snapshot, width: int, glyphs: Glyphs, hidden: int = 0, wanted: str = "") -> list[Line]:
-    """Title with totals, and what is wrong with the book."""
+def heading(
+    snapshot: Snapshot, width: int, glyphs: Glyphs, hidden: int = 0, wanted: str = "", place: str = ""
+) -> list[Line]:
+    """Title with totals and, when not all rows are seen, their place; and what is wrong with the book."""
     book = snapshot.positions.current
-    totals: tuple[Span | str, ...] = () if book is None else _totals(book, width)
+    totals: tuple[Span | str, ...] = () if book is None else _totals(book, width, place)
     if wanted:
         totals = (Span(f"   /{wanted} hides {hidden}", Tone.CAUTION), *totals)
     top = title("SHADOW POSITIONS", *totals, shown=snapshot.positions, width=width, glyphs=glyphs)
     return [top, *trouble(snapshot.positions, width, glyphs)]
 
 
-def _totals(book: ShadowBook, width: int) -> tuple[Span, ...]:
+def _totals(book: ShadowBook, width: int, place: str) -> tuple[Span, ...]:
     label = Tone.LABEL
-    parts = [Span(f"   {len(book.positions)} open", label), Span("   unrealised ", label), signed(book.unrealised_usd)]
+    seen = Span(f" ({place})" if place else "", Tone.NOTE)
+    parts = [
+        Span(f"   {len(book.positions)} open", label),
+        seen,
+        Span("   unrealised ", label),
+        signed(book.unrealised_usd),
+    ]
     marked = [position.unrealised_usd for position in book.positions if position.unrealised_usd is not None]
     if book.unrealised_usd is None and marked and width >= 70:
         some = sum(marked, Decimal(0))

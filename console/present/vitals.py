@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from console.lines import Line, Span, Tone, line, pad, spread
+from console.lines import width as width_of
 from console.present.ages import age
 from console.present.glyphs import Glyphs
 from console.present.panel import faded, title, trouble
@@ -36,7 +39,9 @@ def _gate(gate: GateLine, width: int, glyphs: Glyphs) -> Line:
     if not gate.open:
         said = f"SHUT  {gate.reason or gate.value}"
         return spread(line(Span(f" {glyphs.down} {name} {said}", Tone.CAUTION)), old, width, glyphs.cut)
-    wants = f"  of {gate.threshold}" if gate.threshold else ""
+    wants = f"  {gate.threshold}" if gate.threshold not in ("", gate.value) else ""
+    if 4 + NAME + cell_len(gate.value + wants) + width_of(old) > width:
+        wants = ""
     return spread(
         line(Span(f" {glyphs.good} ", Tone.GOOD), f"{name} {gate.value}", Span(wants, Tone.NOTE)),
         old,

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from textual.binding import Binding
 
-from console.lines import Line, Span, Tone, fit, table_row
+from console.lines import Line, Span, Tone, table_row
 from console.present.positions import Column, Row
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
+
+MARGIN = 3
+"""Cells left of the first column, for the cursor."""
 
 
 class LiveTable(Pane, can_focus=True):
@@ -32,26 +35,34 @@ class LiveTable(Pane, can_focus=True):
         self._index = 0
         self._first = 0
         self._room = 1
+        self._placed = False
+        """Whether the reader chose a row; until then the top of the table is shown, whatever comes in there."""
 
-    def parts(self, snapshot: Snapshot, width: int) -> tuple[list[Line], Sequence[Column], list[Row], Line]:
-        """Heading, columns, rows, and the line that stands where there are no rows."""
+    def rows_of(self, snapshot: Snapshot, width: int) -> tuple[Sequence[Column], list[Row]]:
+        """Columns and rows for a table of `width` cells."""
+        raise NotImplementedError
+
+    def heading_of(self, snapshot: Snapshot, width: int, place: str) -> list[Line]:
+        """Title and trouble; `place` tells which rows are seen when not all are."""
+        raise NotImplementedError
+
+    def none_of(self, snapshot: Snapshot) -> Line:
+        """What stands where there are no rows."""
         raise NotImplementedError
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
-        heading, columns, rows, none = self.parts(snapshot, width)
+        columns, rows = self.rows_of(snapshot, width - MARGIN)
         self._take(rows)
         if not rows:
-            return [*heading, none]
-        widths = [column.cells for column in columns]
-        right = [column.right for column in columns]
-        names = [Span(column.heading, Tone.NOTE) for column in columns]
-        self._room = max(1, height - len(heading) - 1)
+            return [*self.heading_of(snapshot, width, ""), self.none_of(snapshot)]
+        self._room = max(1, height - len(self.heading_of(snapshot, width, "")) - 1)
         self._scroll()
         body = rows[self._first : self._first + self._room]
+        place = f"{self._first + 1}-{self._first + len(body)} seen" if len(body) < len(rows) else ""
+        widths, right = [column.cells for column in columns], [column.right for column in columns]
+        names = table_row([Span(column.heading, Tone.NOTE) for column in columns], widths, right)
         table = [self._row(row, widths, right) for row in body]
-        hidden = len(rows) - len(body)
-        title = heading[0] if not hidden else self._with_place(heading[0], len(body), len(rows), width)
-        return [title, *heading[1:], (Span("   "), *table_row(names, widths, right)), *table]
+        return [*self.heading_of(snapshot, width, place), (Span(" " * MARGIN), *names), *table]
 
     def _row(self, row: Row, widths: Sequence[int], right: Sequence[bool]) -> Line:
         cells = table_row(row.cells, widths, right, self.glyphs.cut)
@@ -59,13 +70,12 @@ class LiveTable(Pane, can_focus=True):
             return (Span("   "), *cells)
         return (Span(f" {self.glyphs.here} ", Tone.KEY), Span(cells[0].text, Tone.TITLE), *cells[1:])
 
-    def _with_place(self, title: Line, shown: int, total: int, width: int) -> Line:
-        place = Span(f"   rows {self._first + 1}-{self._first + shown} of {total}", Tone.CAUTION)
-        return fit((title[0], place, *title[1:]), width, self.glyphs.cut) if title else title
-
     def _take(self, rows: list[Row]) -> None:
         """New rows: the cursor stays on its key; when that is gone, on the row that took its place."""
         keys = [row.key for row in rows]
+        if not self._placed:
+            self.rows, self.cursor, self._index, self._first = rows, keys[0] if keys else None, 0, 0
+            return
         top = self.rows[self._first].key if self._first < len(self.rows) else None
         offset = self._index - self._first
         self.rows = rows
@@ -87,6 +97,7 @@ class LiveTable(Pane, can_focus=True):
         if self.rows:
             self._index = max(0, min(index, len(self.rows) - 1))
             self.cursor = self.rows[self._index].key
+            self._placed = self._index > 0
             self.redraw()
 
     def action_move(self, rows: int) -> None:

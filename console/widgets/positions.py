@@ -16,13 +16,16 @@ class Positions(LiveTable):
 
     wanted = ""
 
-    def parts(self, snapshot: Snapshot, width: int) -> tuple[list[Line], Sequence[Column], list[Row], Line]:
-        inner = width - 3
-        rows = positions.rows(snapshot, inner, self.glyphs, self.wanted)
+    def rows_of(self, snapshot: Snapshot, width: int) -> tuple[Sequence[Column], list[Row]]:
+        return positions.columns(width), positions.rows(snapshot, width, self.glyphs, self.wanted)
+
+    def heading_of(self, snapshot: Snapshot, width: int, place: str) -> list[Line]:
         book = snapshot.positions.value
-        hidden = len(book.positions) - len(rows) if book else 0
-        heading = positions.heading(snapshot, width, self.glyphs, hidden, self.wanted)
-        return heading, positions.columns(inner), rows, positions.empty(snapshot, self.wanted)
+        hidden = len(book.positions) - len(self.rows) if book else 0
+        return positions.heading(snapshot, width, self.glyphs, hidden, self.wanted, place)
+
+    def none_of(self, snapshot: Snapshot) -> Line:
+        return positions.empty(snapshot, self.wanted)
 
     def want(self, wanted: str) -> None:
         """Show only rows that hold `wanted`; "" shows all."""

@@ -45,6 +45,17 @@ async def test_the_cursor_stays_on_its_row_through_sorts_inserts_and_removals(
             assert table.current_row is not None and table.current_row.cells[0].text == "KX-050"
 
 
+async def test_until_the_reader_moves_the_top_of_the_table_is_shown(
+    home: Home, clock: SimulatedClock, states: States
+) -> None:
+    app = Console(home, clock, first=many(states["healthy"](), [f"KX-{n:03d}" for n in range(50, 100)]))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.post_message(SnapshotArrived(many(states["healthy"](), [f"KX-{n:03d}" for n in range(100)])))
+        await pilot.pause()
+        assert app.screen.query_one(Positions).cursor == "KX-000 YES"
+
+
 async def test_when_its_row_goes_the_cursor_is_on_the_one_that_took_its_place(
     home: Home, clock: SimulatedClock, states: States
 ) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from console.lines import Line, Tone, plain, width
 from console.modals.release import facts
+from console.picture import NOON
 from console.present import outside, positions, rungs, vitals
 from console.present.glyphs import ASCII, UNICODE, Glyphs
 from console.present.top import top_line
-from console.snapshot import EngineState, Snapshot, Trading
+from console.snapshot import EngineState, Happening, Snapshot, Trading
 from state.document import Outcome
 
 States = dict[str, Callable[[], Snapshot]]
@@ -181,3 +183,13 @@ def test_the_release_page_shows_target_evidence_and_stakes(states: States) -> No
 
 def test_the_release_page_notices_that_the_kill_is_another_one(states: States) -> None:
     assert "changed since this opened" in plain(facts(states["killed"](), "other", True, 120, UNICODE))
+
+
+def test_a_burst_of_like_events_leaves_room_for_the_others(states: States) -> None:
+    fills = [Happening(NOON - timedelta(seconds=n), "SHADOW_FILL", "info", f"fill {n}") for n in range(40)]
+    lost = Happening(NOON - timedelta(seconds=50), "FEED_LOST", "error", "connection reset")
+    said = plain(outside.events(replace(states["healthy"](), happenings=(*fills, lost)), 100, 8, UNICODE)).splitlines()
+    assert [row.split("  ")[-1].strip() for row in said[1:]] == [
+        "fill 0", "fill 1", "and 38 more since then", "connection reset",
+    ]  # fmt: skip
+    assert "14:30:28" in said[3], "the time is that of the oldest"

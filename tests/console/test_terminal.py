@@ -35,7 +35,7 @@ OWN = re.compile(
     rb"\x1b\[[0-9;?<>=$]*[A-Za-z]|\x1b\[\?20(?:26|48)\$p|\x1b\[>[0-9]*u|\x1b\[<u|\x1b[78=>]|\x1b\(B"
     rb"|\x1b\]22;[a-z-]*(?:\x1b\\|\x07)|\r|\n"
 )
-"""What Textual itself writes: CSI for cursor, style and modes, the shape of the mouse pointer; nothing with text in it."""
+"""What Textual itself writes: CSI for cursor, style and modes, the shape of the pointer; nothing with text in it."""
 
 
 def put(home: Home, entry: Document, value: Any, **more: Any) -> None:
