@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
-from console.snapshot import EngineState, Happening, Leave, Shown, Snapshot, Trends
+from console.snapshot import DRAWN, EngineState, Happening, Leave, Shown, Snapshot, Trends
 from state import kill_journal, sentinel
 from state.clock import Clock
 from state.document import DocumentReader, Outcome
@@ -44,7 +44,6 @@ class HomeReader:
         heartbeat = self._document(Home.heartbeat, Heartbeat)
         supervisor = self._document(Home.supervisor, SupervisorState)
         permit = self._document(Home.permit, Permit)
-        drawn = {Home.heartbeat, Home.gate, Home.positions, Home.exchange, Home.supervisor, Home.permit, Home.armed}
         return Snapshot(
             at=self._clock.now(),
             home=visible(os.fspath(self.home.root), 200),
@@ -57,7 +56,7 @@ class HomeReader:
             supervisor=supervisor,
             permit=permit,
             armed=self._document(Home.armed, Armed),
-            others=tuple(self._document(entry, DocumentModel) for entry in Home.documents() if entry not in drawn),
+            others=tuple(self._document(entry, DocumentModel) for entry in Home.documents() if entry not in DRAWN),
             kill=visible_kill(kill_journal.fold(self.home, self._clock)),
             leave=self._leave(permit, supervisor, heartbeat),
             happenings=tuple(happenings),

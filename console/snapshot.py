@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from state.document import Outcome
-from state.home import Document
+from state.home import Document, Home
 from state.kill_journal import KillState
 from state.models import DocumentModel, Source
 from state.models.exchange import ExchangeView
@@ -102,6 +102,10 @@ class Trends:
     """By ticker and side."""
 
 
+DRAWN = (Home.heartbeat, Home.gate, Home.positions, Home.exchange, Home.supervisor, Home.permit, Home.armed)
+"""Documents that have a place of their own in a Snapshot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a screen may know at one instant. Text from outside has been made visible."""
@@ -132,7 +136,8 @@ class Snapshot:
             self.heartbeat, self.gate, self.positions, self.exchange, self.supervisor, self.permit, self.armed,
             *self.others,
         )  # fmt: skip
-        return {shown.entry.path: shown.outcome for shown in named}
+        outcomes = {shown.entry.path: shown.outcome for shown in named}
+        return {entry.path: outcomes[entry.path] for entry in Home.documents()}
 
     @property
     def source(self) -> Source | None:
