@@ -22,8 +22,10 @@ from engine.market.money import parse_count, parse_price
 from engine.market.strikes import Strike
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.clock_skew import ShownClock
 from engine.venues.simulated.credentials import KEY_NAME, issue
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import Faults
 from engine.venues.simulated.happenings import BookDelta, Happening
 from engine.venues.simulated.instants import DAY, HOUR, Instant, to_instant
 from engine.venues.simulated.market import EventSpec, Market, MarketSpec, MarketStatus, SeriesSpec
@@ -32,6 +34,7 @@ from engine.venues.simulated.rest.frame import House
 from engine.venues.simulated.server import application
 from engine.venues.simulated.stream import Stream
 from engine.venues.simulated.trading import Ack, Trading
+from state.clock import SimulatedClock
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 START = to_instant(datetime(2026, 11, 17, 19, tzinfo=UTC))
@@ -150,10 +153,12 @@ class Api:
         assert isinstance(private, rsa.RSAPrivateKey)
         self.private = private
         self.account = venue.account(100)
-        keeper = Doorkeeper(lambda: NOW)
+        self.faults = Faults()
+        keeper = Doorkeeper(ShownClock(SimulatedClock(NOW), self.faults).now, self.faults)
         keeper.admit(self.key, self.account)
-        house = House(venue.exchange, venue.trading, keeper, lambda: None)
-        app = application(house, Stream(venue.exchange, keeper, lambda: None, lambda: 0))
+        house = House(venue.exchange, venue.trading, keeper, lambda: None, faults=self.faults)
+        self.stream = Stream(venue.exchange, keeper, lambda: None, lambda: 0, self.faults)
+        app = application(house, self.stream)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exchange")
 
     def headers(self, method: str, path: str, *, skew_ms: int = 0, key: str = "") -> dict[str, str]:
