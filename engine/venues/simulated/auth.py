@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.credentials import ApiKey
+from engine.venues.simulated.faults import FaultName, Faults
 from engine.venues.simulated.refusals import Refusal, refuse
 
 KEY_HEADER = "kalshi-access-key"
@@ -38,8 +39,9 @@ class _Member:
 class Doorkeeper:
     """Checks signatures against the keys it has been given."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], faults: Faults | None = None) -> None:
         self._now = now
+        self._faults = faults if faults is not None else Faults()
         self._members: dict[str, _Member] = {}
 
     def admit(self, key: ApiKey, account: Account) -> None:
@@ -59,7 +61,7 @@ class Doorkeeper:
             raise refuse(401, "timestamp_is_missing_from_headers")
         self._check_time(stamp)
         member = self._members.get(key_id)
-        if member is None:
+        if member is None or (self._faults and self._faults.fires(FaultName.REVOKE_KEY, key_id) is not None):
             raise _authentication_error("NOT_FOUND")
         try:
             raw = base64.b64decode(signature, validate=True)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 FILE_NAME = "credentials.json"
+ADMIN_NAME = "admin.json"
 KEY_NAME = "private_key.pem"
 
 
@@ -45,6 +46,13 @@ def issue(folder: Path, port: int) -> ApiKey:
     }
     _replace(folder / FILE_NAME, json.dumps(credentials, indent=2).encode() + b"\n")
     return ApiKey(key_id, private_key.public_key())
+
+
+def issue_admin(folder: Path, port: int) -> str:
+    """Write `admin.json` into `folder`: where faults are set and lifted. The address. Raises OSError."""
+    address = f"http://127.0.0.1:{port}"
+    _replace(folder.absolute() / ADMIN_NAME, json.dumps({"faults_url": f"{address}/faults"}).encode() + b"\n")
+    return address
 
 
 def _replace(path: Path, content: bytes) -> None:

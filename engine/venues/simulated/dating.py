@@ -9,13 +9,13 @@ from email.utils import format_datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from state.clock import Clock
+from engine.venues.simulated.clock_skew import ShownClock
 
 
 class Dated:
     """Wraps an application so that each response starts with a Date of now."""
 
-    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, clock: ShownClock) -> None:
         self._app, self._clock = app, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

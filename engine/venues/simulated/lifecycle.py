@@ -131,12 +131,7 @@ class Lifecycle:
         self._exchange.tell(MarketChanged(market, "settled", market.status, self._exchange.now))
 
     def _pause(self, paused: bool) -> None:
-        self._exchange.trading_active = not paused
-        if paused:
-            for account in self._exchange.accounts.values():
-                for order in account.resting_orders():
-                    if order.cancel_on_pause:
-                        self._trading.take_out(order, UpdateReason.HALT)
+        self._trading.pause_trading("weekly", paused=paused)
 
 
 def _plain(value: Decimal) -> str:

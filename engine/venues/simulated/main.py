@@ -10,9 +10,13 @@ import socket
 import sys
 from pathlib import Path
 
+from engine.venues.simulated.admin import admin
 from engine.venues.simulated.auth import Doorkeeper
-from engine.venues.simulated.credentials import issue
+from engine.venues.simulated.clock_skew import ShownClock
+from engine.venues.simulated.credentials import issue, issue_admin
+from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import Fault, FaultError, FaultName, Faults
 from engine.venues.simulated.instants import to_datetime
 from engine.venues.simulated.lifecycle import Lifecycle
 from engine.venues.simulated.market_clock import START, ClockFileError, read_clock, recent_start, started_clock
@@ -20,7 +24,7 @@ from engine.venues.simulated.population import Population
 from engine.venues.simulated.recordings import Recording, RecordingError, read
 from engine.venues.simulated.replay import Replay
 from engine.venues.simulated.rest.frame import House
-from engine.venues.simulated.server import Pace, application, serve
+from engine.venues.simulated.server import Pace, Port, application, serve
 from engine.venues.simulated.stream import Stream
 from engine.venues.simulated.trading import Trading
 from state.clock import MarketClock, SystemClock
@@ -39,19 +43,28 @@ def main(argv: list[str]) -> int:
         recording = None if options.replay is None else read(options.replay)
         clock = _clock(options, recording)
         listener = _listen(options.port)
+        admin_listener = None if options.admin_port is None else _listen(options.admin_port)
     except Orphaned as error:
         return _fail(UNAVAILABLE, str(error))
     except (ClockFileError, RecordingError) as error:
         return _fail(CONFIG_ERROR, str(error))
     except OSError as error:
         reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
-        return _fail(UNAVAILABLE, f"port {options.port} on 127.0.0.1 {reason}; choose another with --port")
+        wanted = " and ".join(str(each) for each in (options.port, options.admin_port) if each is not None)
+        return _fail(UNAVAILABLE, f"port {wanted} on 127.0.0.1 {reason}; choose another with --port")
     with listener:
-        return _run(options, clock, recording, listener)
+        return _run(options, clock, recording, listener, admin_listener)
 
 
-def _run(options: argparse.Namespace, clock: MarketClock, recording: Recording | None, listener: socket.socket) -> int:
-    system = SystemClock()
+def _run(
+    options: argparse.Namespace,
+    clock: MarketClock,
+    recording: Recording | None,
+    listener: socket.socket,
+    admin_listener: socket.socket | None,
+) -> int:
+    system, faults = SystemClock(), Faults(options.seed)
+    shown = ShownClock(system, faults)
     exchange = Exchange(recent_start(clock))
     trading = Trading(exchange, system.boottime_ns, options.cancel_all_holds)
     if recording is None:
@@ -61,20 +74,33 @@ def _run(options: argparse.Namespace, clock: MarketClock, recording: Recording |
         replay.start(Lifecycle(exchange, trading, options.seed, replay.open))
         print(f"replay {json.dumps(replay.summary())}", file=sys.stderr, flush=True)
     exchange.advance(exchange.now)
-    doorkeeper = Doorkeeper(system.now)
+    doorkeeper = Doorkeeper(shown.now, faults)
     port = listener.getsockname()[1]
     try:
         key = issue(options.credentials, port)
+        if admin_listener is not None:
+            address = issue_admin(options.credentials, admin_listener.getsockname()[1])
+            print(f"exchange admin {address}", file=sys.stderr, flush=True)
     except OSError as error:
         return _fail(IO_ERROR, f"credentials cannot be written to {options.credentials}: {error.strerror}")
     doorkeeper.admit(key, exchange.open_account(OPENING_BALANCE))
     pace = Pace(exchange, clock)
-    house = House(exchange, trading, doorkeeper, pace.catch_up, options.weekly_pause)
-    stream = Stream(exchange, doorkeeper, pace.catch_up, lambda: round(system.now().timestamp() * 1_000))
+    house = House(exchange, trading, doorkeeper, pace.catch_up, options.weekly_pause, faults)
+    stream = Stream(exchange, doorkeeper, pace.catch_up, lambda: round(shown.now().timestamp() * 1_000), faults)
+    faults.listen(lambda: _pause(trading, faults))
+    faults.replace(options.fault)
     serve(
-        application(house, stream), pace, listener, lambda: print(f"exchange ready http://127.0.0.1:{port}", flush=True)
+        Port(Dated(application(house, stream), shown), listener),
+        pace,
+        lambda: print(f"exchange ready http://127.0.0.1:{port}", flush=True),
+        None if admin_listener is None else Port(admin(faults), admin_listener),
     )
     return OK
+
+
+def _pause(trading: Trading, faults: Faults) -> None:
+    trading.pause_trading("fault", paused=faults.stands(FaultName.TRADING_PAUSE) is not None)
+    trading.pause_exchange("fault", paused=faults.stands(FaultName.EXCHANGE_PAUSE) is not None)
 
 
 def _populate(options: argparse.Namespace, trading: Trading, speed: float) -> None:
@@ -124,8 +150,26 @@ def _parser() -> argparse.ArgumentParser:
         help="how long a cancel-all catches new orders",
     )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="serve a recording instead")
+    parser.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="do something wrong: NAME=VALUE[,where=GLOB][,chance=P][,count=N]; docs/exchange.md has the table",
+    )
+    parser.add_argument(
+        "--admin-port", type=int, metavar="PORT", help="set and lift faults here while it runs; 0 takes a free port"
+    )
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
     return parser
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault.parse(text)
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> float:

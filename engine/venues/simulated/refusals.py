@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+TOO_MANY_REQUESTS = {"error": "too many requests"}
+
 
 class Refusal(Exception):
     """A request refused; `body` is exactly what goes on the wire."""

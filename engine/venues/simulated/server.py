@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,38 +15,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import WebSocketRoute
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from starlette.types import ASGIApp
 
-from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.instants import SECOND, Instant, to_instant
+from engine.venues.simulated.lines import HeartbeatProtocol, RestProtocol
 from engine.venues.simulated.refusals import not_found, refuse
 from engine.venues.simulated.rest import catalogue, orders, portfolio
 from engine.venues.simulated.rest.frame import House, render
 from engine.venues.simulated.stream import PATH, Stream
-from state.clock import MarketClock, SystemClock
+from state.clock import MarketClock
 
-HEARTBEAT = b"heartbeat"
 PING_EVERY_S = 10.0
 SHORTEST_WAIT_S = 0.01
 LONGEST_WAIT_S = 0.05
 # a late exchange catches up in pieces, so that it answers meanwhile
 ACTIONS_AT_ONCE = 2_000
-
-
-class HeartbeatProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, with the ping body that Kalshi sends."""
-
-    def send_keepalive_ping(self) -> None:
-        self.ping_timer = None
-        if self.close_sent or self.transport.is_closing():
-            return
-        self.pending_ping_payload = HEARTBEAT
-        self.ping_sent_at = self.loop.time()
-        self.conn.send_ping(HEARTBEAT)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        assert self.ping_timeout is not None, "a ping without a deadline"
-        self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
 
 class Pace:
@@ -96,6 +81,14 @@ class Server(uvicorn.Server):
         yield
 
 
+class AdminServer(uvicorn.Server):
+    """The admin port's server, which leaves signals to the exchange's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def application(house: House, stream: Stream) -> Starlette:
     """The routes of REST and WebSocket."""
     routes = [*catalogue.routes(house), *portfolio.routes(house), *orders.routes(house)]
@@ -105,16 +98,36 @@ def application(house: House, stream: Stream) -> Starlette:
     )
 
 
-def serve(app: Starlette, pace: Pace, listener: socket.socket, ready: Callable[[], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An application and the socket it is served on."""
+
+    app: ASGIApp
+    listener: socket.socket
+
+
+def serve(port: Port, pace: Pace, ready: Callable[[], None], admin: Port | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    asyncio.run(run(Server(configuration(app), ready), pace, listener))
+    asyncio.run(_serve(port, pace, ready, admin))
 
 
-def configuration(app: Starlette) -> uvicorn.Config:
-    """How uvicorn serves the exchange."""
+async def _serve(port: Port, pace: Pace, ready: Callable[[], None], admin: Port | None) -> None:
+    server = Server(configuration(port.app), ready)
+    if admin is None:
+        await run(server, pace, port.listener)
+        return
+    beside = AdminServer(configuration(admin.app))
+    administering = asyncio.create_task(beside.serve([admin.listener]))
+    await run(server, pace, port.listener)
+    beside.should_exit = True
+    await administering
+
+
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves the exchange and its admin port."""
     return uvicorn.Config(
-        Dated(app, SystemClock()),
-        http="h11",
+        app,
+        http=RestProtocol,
         ws=HeartbeatProtocol,
         ws_ping_interval=PING_EVERY_S,
         ws_ping_timeout=3 * PING_EVERY_S,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -12,6 +13,7 @@ from engine.venues.simulated import frames
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.auth import Doorkeeper
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import ERRORS, FaultName, Faults
 from engine.venues.simulated.happenings import (
     BookDelta,
     EventCreated,
@@ -23,11 +25,14 @@ from engine.venues.simulated.happenings import (
     Quoted,
     Trade,
 )
-from engine.venues.simulated.refusals import Refusal
+from engine.venues.simulated.lines import Line, line_of
+from engine.venues.simulated.refusals import TOO_MANY_REQUESTS, Refusal, refuse
 from engine.venues.simulated.rest.frame import render
 from engine.venues.simulated.subscriptions import Session
 
 PATH = "/trade-api/ws/v2"
+# what faults call the stream as a whole, and the act of connecting to it
+STREAM, CONNECTING = "stream", "GET /trade-api/ws/v2"
 # a reader that is this far behind is told so and loses its subscriptions
 MOST_WAITING = 50_000
 
@@ -36,18 +41,27 @@ class Stream:
     """All sessions. Tells each what it subscribed to, in the order in which it happened."""
 
     def __init__(
-        self, exchange: Exchange, doorkeeper: Doorkeeper, catch_up: Callable[[], None], sent_ms: Callable[[], int]
+        self,
+        exchange: Exchange,
+        doorkeeper: Doorkeeper,
+        catch_up: Callable[[], None],
+        sent_ms: Callable[[], int],
+        faults: Faults | None = None,
     ) -> None:
         self._exchange = exchange
         self._doorkeeper = doorkeeper
         self._catch_up = catch_up
         self._sent_ms = sent_ms
+        self._faults = faults if faults is not None else Faults()
         self._sessions: list[Session] = []
+        self._connections: list[_Connection] = []
         exchange.listen(self.hear)
+        self._faults.listen(self._break)
 
     async def connect(self, socket: WebSocket) -> None:
         """Serve one connection until it ends; refused before the upgrade when it is not signed."""
         try:
+            self._refuse()
             account = self._doorkeeper.require(socket.headers, "GET", socket.url.path)
         except Refusal as refusal:
             await socket.send_denial_response(render(refusal.status, refusal.body))
@@ -57,20 +71,40 @@ class Stream:
         session = self.open(account, outbox.put)
         outbox.overflowed = session.overflow
         writer = asyncio.create_task(outbox.write())
+        connection = _Connection(socket, session, outbox)
+        self._connections.append(connection)
+        if self._faults:
+            connection.suffer(self._faults)
         try:
             while (message := await socket.receive())["type"] != "websocket.disconnect":
                 self._catch_up()
                 # a binary frame is no command: it is answered as any other that cannot be read
                 session.handle(message.get("text") or "")
         finally:
+            self._connections.remove(connection)
             self._sessions.remove(session)
             writer.cancel()
 
     def open(self, account: Account, send: Callable[[str], None]) -> Session:
         """A session of `account` that writes with `send`."""
-        session = Session(self._exchange, account, send, self._sent_ms)
+        session = Session(self._exchange, account, send, self._sent_ms, self._faults)
         self._sessions.append(session)
         return session
+
+    def _refuse(self) -> None:
+        """Refuse a connection that meets a fault. Raises Refusal."""
+        if not self._faults:
+            return
+        if self._faults.fires(FaultName.STORM_429, CONNECTING) is not None:
+            raise Refusal(429, TOO_MANY_REQUESTS)
+        for name, status in ERRORS.items():
+            if self._faults.fires(name, CONNECTING) is not None:
+                raise refuse(status, "service_unavailable")
+
+    def _break(self) -> None:
+        """Break the connections that the faults of this moment are about."""
+        for connection in self._connections if self._faults else ():
+            connection.suffer(self._faults)
 
     def hear(self, happening: Happening) -> None:
         """Pass on what happened."""
@@ -114,9 +148,12 @@ class Outbox:
         self._waiting: deque[str] = deque()
         self._something = asyncio.Event()
         self.overflowed: Callable[[], None] | None = None
+        self.silenced = False
 
     def put(self, frame: str) -> None:
         """Send a frame as soon as the socket takes it."""
+        if self.silenced:
+            return
         self._waiting.append(frame)
         self._something.set()
         if len(self._waiting) > MOST_WAITING and self.overflowed is not None:
@@ -134,6 +171,30 @@ class Outbox:
         except (WebSocketDisconnect, RuntimeError):
             # gone while we wrote: the reader's side ends the session
             return
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """One socket and what is on it."""
+
+    socket: WebSocket
+    session: Session
+    outbox: Outbox
+
+    def suffer(self, faults: Faults) -> None:
+        """Break as the faults of this moment want; one that is silent already stays as it is."""
+        if self.outbox.silenced:
+            return
+        if faults.fires(FaultName.OVERFLOW, STREAM) is not None:
+            self.session.overflow()
+        if faults.fires(FaultName.DISCONNECT, STREAM) is not None:
+            self._line().cut()
+        if faults.fires(FaultName.HALF_OPEN, STREAM) is not None:
+            self.outbox.silenced = True
+            self._line().mute()
+
+    def _line(self) -> Line:
+        return line_of(self.socket.scope)
 
 
 def _send_delta(session: Session, happening: BookDelta) -> None:

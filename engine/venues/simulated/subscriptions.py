@@ -14,6 +14,7 @@ import orjson
 from engine.venues.simulated import frames
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import FaultName, Faults
 from engine.venues.simulated.happenings import Quoted
 from engine.venues.simulated.market import RecordedFrame
 
@@ -70,8 +71,10 @@ class Session:
     account: Account
     send: Callable[[str], None]
     sent_ms: Callable[[], int]
+    faults: Faults = field(default_factory=Faults)
     channels: dict[str, Subscription] = field(default_factory=dict)
     _sids: int = 0
+    _held: list[str] = field(default_factory=list)
 
     def handle(self, command: str) -> None:
         """Answer one command."""
@@ -91,17 +94,21 @@ class Session:
         self, kind: str, subscription: Subscription, message: str, *, numbered: bool, command: object = None
     ) -> None:
         """Send a frame of a subscription; `numbered` ones consume the next seq."""
+        if self.faults and numbered and (gap := self.faults.fires(FaultName.GAP, subscription.channel)) is not None:
+            subscription.seq += round(gap.number())
         seq = f',"seq":{subscription.next_seq()}' if numbered else ""
         reply = f',"id":{frames.text(command)}' if command is not None else ""
         stamped = f'{reply},"sending_ts_ms":{self.sent_ms()}'
-        self.send(f'{{"type":"{kind}","sid":{subscription.sid}{seq}{stamped},"msg":{message}}}\n')
+        self._pass(
+            subscription.channel, f'{{"type":"{kind}","sid":{subscription.sid}{seq}{stamped},"msg":{message}}}\n'
+        )
 
     def send_recorded(self, subscription: Subscription, recorded: RecordedFrame) -> bool:
         """Send a recorded frame byte for byte, if it is what this subscription has to send next."""
         if not recorded.fits(subscription.sid, subscription.seq + 1, use_yes_price=subscription.use_yes_price):
             return False
         subscription.seq += 1
-        self.send(recorded.text)
+        self._pass(subscription.channel, recorded.text)
         return True
 
     def overflow(self) -> None:
@@ -231,6 +238,22 @@ class Session:
         if found is None:
             raise CommandError(7, "Unknown subscription ID")
         return found
+
+    def _pass(self, channel: str, frame: str) -> None:
+        """Send a frame of a channel, unless a fault loses, doubles or delays it."""
+        if not self.faults and not self._held:
+            self.send(frame)
+            return
+        if self.faults.fires(FaultName.DROP_FRAMES, channel) is not None:
+            return
+        if self.faults.fires(FaultName.REORDER_FRAMES, channel) is not None:
+            self._held.append(frame)
+            return
+        self.send(frame)
+        if self.faults.fires(FaultName.DUPLICATE_FRAMES, channel) is not None:
+            self.send(frame)
+        while self._held:
+            self.send(self._held.pop(0))
 
     def _error(self, number: object, error: CommandError) -> None:
         self._reply({"type": "error", "id": number, "msg": error.body})

@@ -59,9 +59,13 @@ class Trading:
     def __init__(self, exchange: Exchange, system_ns: Callable[[], int], cancel_all_holds: float = 60.0) -> None:
         self.exchange = exchange
         self.groups: dict[str, dict[str, OrderGroup]] = {}
-        self._system_ns = system_ns
+        self.system_ns = system_ns
+        # a fault: cancels are acknowledged and not done
+        self.deaf = False
         self._holds_ns = round(cancel_all_holds * NANOS)
         self._caught_until: dict[str, int] = {}
+        self._trading_paused_by: set[str] = set()
+        self._exchange_paused_by: set[str] = set()
 
     def create(self, account: Account, request: OrderRequest) -> Ack:
         """Take an order: trade what crosses, rest or cancel what is left. Raises Refusal."""
@@ -94,13 +98,15 @@ class Trading:
         self._reachable(self.exchange.markets[order.ticker])
         if order.status is not OrderStatus.RESTING:
             raise not_found()
-        return Canceled(order, self.take_out(order, UpdateReason.DECREASE))
+        return Canceled(order, order.remaining if self.deaf else self.take_out(order, UpdateReason.DECREASE))
 
     def cancel_all(self, account: Account) -> None:
         """Cancel every resting order that can be, and catch those placed within the time that follows."""
         if not self.exchange.exchange_active:
             raise refuse(409, "exchange_is_paused")
-        self._caught_until[account.user_id] = self._system_ns() + self._holds_ns
+        if self.deaf:
+            return
+        self._caught_until[account.user_id] = self.system_ns() + self._holds_ns
         for order in account.resting_orders():
             if self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE:
                 self.take_out(order, UpdateReason.DECREASE)
@@ -110,6 +116,16 @@ class Trading:
         market = self.exchange.markets[order.ticker]
         market.book.remove(order)
         return self._end(order, reason)
+
+    def pause_trading(self, source: str, *, paused: bool) -> None:
+        """Refuse orders while any `source` wants so; orders that asked for it are cancelled at once."""
+        self._pause(self._trading_paused_by, source, paused)
+        self.exchange.trading_active = not self._trading_paused_by
+
+    def pause_exchange(self, source: str, *, paused: bool) -> None:
+        """Refuse orders and cancels, too, while any `source` wants so."""
+        self._pause(self._exchange_paused_by, source, paused)
+        self.exchange.exchange_active = not self._exchange_paused_by
 
     def place_anonymous(self, market: Market, order: Order) -> Count:
         """An order of the population: trades what crosses; how much is left. The caller rests it or lets it go."""
@@ -128,6 +144,8 @@ class Trading:
 
     def trigger(self, account: Account, group: OrderGroup) -> None:
         """Cancel what rests of a group and take no more until it is reset."""
+        if self.deaf:
+            return
         group.triggered = True
         self.cancel_group(account, group, UpdateReason.DECREASE)
         self.exchange.tell(GroupChanged(account, group.group_id, "triggered", group.limit, self.exchange.now))
@@ -143,6 +161,16 @@ class Trading:
         """Cancel an order whose time has come, if it still rests."""
         if order.status is OrderStatus.RESTING:
             self.take_out(order, UpdateReason.EXPIRY)
+
+    def _pause(self, paused_by: set[str], source: str, paused: bool) -> None:
+        if not paused:
+            paused_by.discard(source)
+            return
+        paused_by.add(source)
+        for account in self.exchange.accounts.values():
+            for order in account.resting_orders():
+                if order.cancel_on_pause:
+                    self.take_out(order, UpdateReason.HALT)
 
     def _tradable(self, ticker: str) -> Market:
         market = self.exchange.markets.get(ticker)
@@ -258,7 +286,7 @@ class Trading:
             self.trigger(account, group)
 
     def _catch(self, account: Account, order: ClientOrder) -> None:
-        if order.status is OrderStatus.RESTING and self._system_ns() < self._caught_until.get(account.user_id, 0):
+        if order.status is OrderStatus.RESTING and self.system_ns() < self._caught_until.get(account.user_id, 0):
             self.take_out(order, UpdateReason.DECREASE)
 
     def _value(self, order: ClientOrder) -> Micros:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.market.money import ONE_DOLLAR, Micros, format_count, format_money, format_price
+from engine.market.money import ONE_DOLLAR, Count, Micros, format_count, format_money, format_price
 from engine.venues.simulated.account import ClientFill, Holding, Settlement
 from engine.venues.simulated.instants import MILLISECOND, SECOND, Instant, rfc3339
-from engine.venues.simulated.orders import ClientOrder, Side
+from engine.venues.simulated.orders import ClientOrder, OrderStatus, Side
 from engine.venues.simulated.trading import Ack
 from engine.venues.simulated.wire import EXCHANGE_INDEX, Body, cents
 
@@ -60,6 +60,11 @@ def order(item: ClientOrder) -> Body:
     if item.group_id is not None:
         body["order_group_id"] = item.group_id
     return body
+
+
+def still_resting(left: Count) -> Body:
+    """What a read shows that has not heard of the cancel yet."""
+    return {"remaining_count_fp": format_count(left), "status": str(OrderStatus.RESTING)}
 
 
 def fill(item: ClientFill) -> Body:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
@@ -14,8 +14,11 @@ from starlette.routing import Route
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.auth import Doorkeeper
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import Faults
 from engine.venues.simulated.market import Market
 from engine.venues.simulated.refusals import Refusal, not_found
+from engine.venues.simulated.rest.faulty import faulty
+from engine.venues.simulated.stale import StaleReads
 from engine.venues.simulated.trading import Trading
 
 PREFIX = "/trade-api/v2"
@@ -30,6 +33,12 @@ class House:
     doorkeeper: Doorkeeper
     catch_up: Callable[[], None]
     paused_weekly: bool = False
+    faults: Faults = field(default_factory=Faults)
+    stale: StaleReads = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stale", StaleReads(self.faults, self.trading.system_ns))
+        self.exchange.listen(self.stale.hear)
 
     def market(self, ticker: str) -> Market:
         """A market by its ticker. Raises Refusal 404."""
@@ -94,15 +103,29 @@ async def _answer(
 ) -> Response:
     try:
         raw_path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
+        if house.faults:
+            at = f"{request.method} {raw_path.removeprefix(PREFIX)}"
+            return await faulty(
+                house.faults, house.trading, request, at, lambda: _serve(house, request, raw_path, answer, signed)
+            )
+        return await _serve(house, request, raw_path, answer, signed)
+    except ClientDisconnect:
+        # a request that was cut off is no request: nothing is done, and nobody is there to read an answer
+        return Response(status_code=400)
+    except Refusal as refusal:
+        return render(refusal.status, refusal.body)
+
+
+async def _serve(
+    house: House, request: Request, raw_path: str, answer: Callable[[Asked, Account | None], Any], signed: bool
+) -> Response:
+    try:
         check = house.doorkeeper.require if signed else house.doorkeeper.check
         account = check(request.headers, request.method, raw_path)
         body = await request.body()
         house.catch_up()
         asked = Asked(request.path_params, request.query_params, request.query_params.getlist, body)
         reply = answer(asked, account)
-    except ClientDisconnect:
-        # a request that was cut off is no request: nothing is done, and nobody is there to read an answer
-        return Response(status_code=400)
     except Refusal as refusal:
         return render(refusal.status, refusal.body)
     return render(reply.status, reply.body) if isinstance(reply, Reply) else render(200, reply)

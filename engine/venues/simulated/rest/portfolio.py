@@ -118,21 +118,21 @@ def orders(house: House, asked: Asked, account: Account) -> Any:
     listed = (
         order
         for order in reversed(account.orders.values())
-        if (status is None or order.status == status)
+        if (status is None or house.stale.status(order) == status)
         and ticker in (None, "", order.ticker)
         and (not events or house.exchange.markets[order.ticker].spec.event_ticker in events)
         and (since is None or order.created >= since)
         and (until is None or order.created <= until)
     )
     chosen, cursor = page(query, "GetOrders", listed, lambda each: each.order_id)
-    return {"cursor": cursor, "orders": [wire_account.order(each) for each in chosen]}
+    return {"cursor": cursor, "orders": [house.stale.body(each) for each in chosen]}
 
 
 def one_order(house: House, asked: Asked, account: Account) -> Any:
     order = account.orders.get(asked.path["order_id"])
     if order is None:
         raise not_found()
-    return {"order": wire_account.order(order)}
+    return {"order": house.stale.body(order)}
 
 
 def queue_positions(house: House, asked: Asked, account: Account) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,6 +38,11 @@ def give(api: Api, *texts: str) -> None:
 
 async def resting(api: Api) -> int:
     return len((await api.ask("GET", "/portfolio/orders?status=resting")).json()["orders"])
+
+
+def test_every_fault_is_in_the_table() -> None:
+    table = (Path(__file__).resolve().parents[4] / "docs" / "exchange.md").read_text()
+    assert [name for name in FaultName if f"`{name}`" not in table] == []
 
 
 async def test_without_faults_asking_for_one_costs_nothing() -> None:
