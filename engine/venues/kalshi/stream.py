@@ -207,7 +207,7 @@ class Stream:
             return None
         price, delta = parse_price(msg["price_dollars"]), parse_count(msg["delta_fp"])
         side = _SIDES[msg["side"]]
-        if side is BookSide.ASK and not self._use_yes_price:
+        if not self._use_yes_price and side is BookSide.ASK:
             price = ONE_DOLLAR - price
         ts_ms = msg.get("ts_ms")
         book.change(side, price, delta)
