@@ -44,7 +44,9 @@ class EngineKeeper:
     gone: Callable[[], None] = lambda: None
     engine: EngineProcess | None = None
     exit_code: int = os.EX_OK
-    """Not 0 when the engine's configuration is wrong: then the supervisor ends as well."""
+    """Not 0 when the engine's configuration is wrong, or a crash loop cannot be braked: the supervisor ends as well."""
+    fault: str = ""
+    """Why, in one line."""
 
     @property
     def pid(self) -> int | None:
@@ -59,9 +61,6 @@ class EngineKeeper:
         while not self.stopping.is_set():
             started = clock()
             ending = await self._run_once()
-            if ending is ExitClass.CONFIG:
-                self.exit_code = os.EX_CONFIG
-                self.stopping.set()
             if not ending.restarts or self.stopping.is_set():
                 return
             if clock() - started >= self.options.healthy_after_s:
@@ -104,7 +103,15 @@ class EngineKeeper:
         self.engine = None
         self.gone()
         ending = classify(code, commanded=self.stopping.is_set(), unresponsive=engine.unresponsive)
-        return self._ended(engine.pid, describe(code), ending)
+        how = describe(code)
+        if ending is ExitClass.CONFIG:
+            how = f"{how}: {engine.last_words(self.home)}"
+            self._give_up(os.EX_CONFIG, f"the engine's configuration is wrong: {engine.last_words(self.home)}")
+        return self._ended(engine.pid, how, ending)
+
+    def _give_up(self, code: int, fault: str) -> None:
+        self.exit_code, self.fault = code, fault
+        self.stopping.set()
 
     def _ended(self, pid: int | None, how: str, ending: ExitClass) -> ExitClass:
         said = f"{how} ({ending})"
@@ -135,7 +142,12 @@ class EngineKeeper:
         why = f"crash loop: {self.options.brake_exits} exits within {self.options.brake_window_s:.0f} s"
         self.emit(EventType.CRASH_LOOP_BRAKE, why, severity="critical")
         self.board.tell(engine="braked")
-        kill.engage(self.home, self.clock, why=why, via="brake", by=self.board.name)
+        try:
+            kill.engage(self.home, self.clock, why=why, via="brake", by=self.board.name)
+        except kill.KillError as error:
+            self.emit(EventType.WRITE_FAILED, f"brake: {error}", severity="critical")
+            self._give_up(os.EX_IOERR, f"{why}, and {error}")
+            return
         while self.anchor.look().engaged and not self.stopping.is_set():
             await happened(self.stopping, 0.5)
         brake.release()

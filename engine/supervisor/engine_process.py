@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from state.home import Home
 from state.process import own_command
+from state.text import visible
 
 LOG = "logs/engine.log"
 """What the engine prints: stack dumps and last words. Its real record are the journals."""
+LAST_WORDS = 1_000
+"""Bytes of them that are read back."""
 GROUP_POLL_S = 0.02
 
 
@@ -23,6 +26,8 @@ class EngineProcess:
     popen: subprocess.Popen[bytes]
     pidfd: int
     unresponsive: bool = False
+    said_from: int = 0
+    """Bytes of the log that earlier engines wrote."""
 
     @classmethod
     def start(cls, home: Home, lock_fd: int) -> EngineProcess:
@@ -33,13 +38,14 @@ class EngineProcess:
         argv = own_command("engine", "--home", str(home.root), "--parent", str(os.getpid()), "--lock-fd", str(lock_fd))
         log = os.open(home.root / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
+            said_from = os.fstat(log).st_size
             popen = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock_fd,)
             )
         finally:
             os.close(log)
         try:
-            return cls(popen, os.pidfd_open(popen.pid))
+            return cls(popen, os.pidfd_open(popen.pid), said_from=said_from)
         except OSError:
             popen.kill()  # nobody could watch it
             popen.wait()
@@ -67,6 +73,19 @@ class EngineProcess:
         await self._sweep()
         os.close(self.pidfd)
         return return_code
+
+    def last_words(self, home: Home) -> str:
+        """The last line it printed; empty when it printed none, or what keeps us from reading it."""
+        try:
+            fd = os.open(home.root / LOG, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            return f"{LOG}: {error.strerror}"
+        try:
+            said = os.pread(fd, LAST_WORDS, max(self.said_from, os.fstat(fd).st_size - LAST_WORDS))
+        finally:
+            os.close(fd)
+        lines = said.decode(errors="replace").strip().splitlines()
+        return visible(lines[-1].removeprefix("flightdeck engine: "), LAST_WORDS) if lines else ""
 
     def send(self, number: signal.Signals) -> None:
         """Signal the process itself, by pidfd: a reused pid cannot be hit. Nothing when it ended."""

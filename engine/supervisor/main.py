@@ -81,7 +81,11 @@ async def _supervise(home: Home, settings: Settings, clock: Clock, emit: Events,
     sentinel.prepare(home)
     anchor = sentinel.Anchor(home)
     kill.disarm(anchor, clock, by=f"supervisor {os.getpid()}", why="a new supervisor drops an earlier start")
-    return await build(home, settings, clock, emit, anchor, engine_lock).run()
+    supervisor = build(home, settings, clock, emit, anchor, engine_lock)
+    code = await supervisor.run()
+    if supervisor.engine.fault:
+        print(f"flightdeck up: {supervisor.engine.fault}", file=sys.stderr)
+    return code
 
 
 def build(

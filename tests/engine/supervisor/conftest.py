@@ -128,6 +128,9 @@ class Process:
     async def ended(self) -> int:
         return await asyncio.shield(self._code)
 
+    def last_words(self, home: Home) -> str:
+        return "flightdeck.toml: engine.cycle_s = -1"
+
     def die(self, code: int) -> None:
         if not self._code.done():
             self._code.set_result(code)

@@ -99,6 +99,7 @@ async def test_a_wrong_configuration_is_not_tried_again_and_is_the_exit_of_all(
     async with asyncio.timeout(5):
         await running
     assert (len(started), keep.exit_code, keep.stopping.is_set()) == (1, os.EX_CONFIG, True)
+    assert keep.fault == "the engine's configuration is wrong: flightdeck.toml: engine.cycle_s = -1"
 
 
 async def test_an_engine_that_cannot_be_started_is_tried_again_later(
