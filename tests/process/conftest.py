@@ -83,6 +83,44 @@ class Desk:
         assert demo.poll() is None, self.err(demo)
         return demo
 
+    def exchange(self, **settings: dict[str, object]) -> subprocess.Popen[bytes]:
+        """A simulated exchange by itself, and a home configured for it as an operator would, `settings` besides."""
+        for folder in ("state", "logs"):
+            self.path(folder).mkdir(parents=True, exist_ok=True)
+        clock = {"schema_version": 1, "start": "2026-11-17T19:00:00Z", "speed": 1.0}
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        now = {"anchor_ns": time.clock_gettime_ns(time.CLOCK_BOOTTIME), "written_at": "2026-11-17T19:00:00Z"}
+        told = clock | now | {"boot_id": boot, "seq": now["anchor_ns"]}
+        self.path("state/market_clock.json").write_text(json.dumps(told))
+        where = [
+            "--credentials",
+            str(self.path("credentials")),
+            "--market-clock",
+            str(self.path("state/market_clock.json")),
+        ]
+        exchange = self.start("exchange", "--port", "0", "--seed", "7", "--cancel-all-holds", "1", *where)
+        self.wait_for("the exchange is ready", lambda: "exchange ready" in self.out(exchange))
+        credentials = json.loads(self.path("credentials/credentials.json").read_bytes())
+        tables: dict[str, dict[str, object]] = {
+            "exchange": credentials | {"market_clock": True},
+            "pilot": {"enabled": True},
+            "start": {"wait_after_cancel_s": 1.0},
+            **settings,
+        }
+        self.path("flightdeck.toml").write_text(
+            "".join(f"[{name}]\n{''.join(map(_line, table.items()))}" for name, table in tables.items())
+        )
+        return exchange
+
+    def up(self) -> subprocess.Popen[bytes]:
+        """A supervisor with its engine, started by a person: the gate is open, six orders rest."""
+        up = self.start("up")
+        self.wait_for("the engine beats", lambda: up.poll() is not None or self.document("gate"))
+        assert up.poll() is None, self.err(up)
+        self.wait_for("start is taken", lambda: self.run("kill", "start", "--confirm", "START") == 0)
+        self.wait_for("orders rest", lambda: len(self.resting()) == 6)
+        return up
+
     def end(self, command: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
         """Ask a command to end; its exit code. Whatever it started must be gone with it."""
         command.send_signal(number)
@@ -132,6 +170,16 @@ class Desk:
         """Wait until the engine has gone through so many further cycles."""
         before = len(self.lines("run"))
         self.wait_for(f"{more} further cycles", lambda: len(self.lines("run")) >= before + more)
+
+    def changes(self, more: int) -> None:
+        """Wait until so many further things happened to files of state/ and logs/."""
+        seen, deadline = 0, time.monotonic() + PATIENCE_S
+        with INotify() as changes:
+            for folder in ("state", "logs"):
+                changes.add_watch(str(self.path(folder)), CHANGES)
+            while seen < more:
+                seen += len(changes.read(timeout=LOOK_MS))
+                assert time.monotonic() < deadline, f"only {seen} of {more} changes\n{self.told()}"
 
     def told(self) -> str:
         """The last words of everybody, for a test that failed."""
@@ -201,6 +249,11 @@ class Desk:
         clock = self.document("market_clock")
         start, created = (datetime.fromisoformat(text) for text in (clock["start"], order["created_time"]))
         return int(clock["anchor_ns"] + (created - start).total_seconds() * 1e9 / clock["speed"])
+
+
+def _line(setting: tuple[str, object]) -> str:
+    """A line of TOML; JSON writes strings, numbers and booleans as TOML does."""
+    return f"{setting[0]} = {json.dumps(setting[1])}\n"
 
 
 def _sweep(desk: Desk) -> dict[int, str]:
