@@ -1,0 +1,280 @@
+"""At start and again and again: our orders, fills and positions against what the exchange lists."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.orders.life import State
+from engine.venues.kalshi.errors import Ambiguous, Unavailable
+from engine.venues.kalshi.portfolio import OrderStatus
+from engine.venues.kalshi.wire import BookSide, NewOrder
+from state.clock import SimulatedClock
+from state.home import Home
+
+
+def stranger(clock: SimulatedClock, name: str = "by-hand-1") -> NewOrder:
+    return NewOrder(name, "T-9", BookSide.BID, 4_000, 100, expires=clock.now() + timedelta(minutes=5))
+
+
+async def test_before_the_first_reconciliation_nothing_is_known(run: Any) -> None:
+    look = run.reconciler.look()
+    assert (look.age_s, look.reasons) == (None, ("not reconciled yet",))
+
+
+async def test_an_empty_account_agrees_with_an_empty_journal(run: Any, home: Home) -> None:
+    assert (await run.reconcile()).ok
+    written = json.loads(home.path(Home.reconciliation).read_text())
+    assert (written["ok"], written["reasons"], written["orders_resting"]) == (True, [], 0)
+    assert run.reconciler.look().age_s == 0.0
+
+
+async def test_orders_fills_and_positions_that_agree(run: Any, exchange: Any) -> None:
+    first, second = await run.place("T-1", 300), await run.place("T-2")
+    exchange.fill(first.plan.client_order_id, 200)
+    exchange.fill(second.plan.client_order_id)
+    result = await run.reconcile()
+    assert result.ok
+    assert (result.orders_known, result.orders_resting, result.fills) == (2, 1, 2)
+    checked = {each.ticker: (str(each.expected), str(each.exchange)) for each in result.positions}
+    assert checked == {"T-1": ("2.00", "2.00"), "T-2": ("1.00", "1.00")}
+    assert run.acts().count("filled") == 2
+
+
+async def test_a_restart_knows_what_the_dead_run_left(run: Any, exchange: Any, successor: Any) -> None:
+    rests, filled = await run.place("T-1"), await run.place("T-2")
+    exchange.fill(filled.plan.client_order_id)
+    exchange.cancel((await run.place("T-3")).plan.client_order_id)
+    heir = successor()
+    assert (await heir.reconcile()).ok
+    states = {order.plan.ticker: order.state for order in heir.path.orders.by_id.values()}
+    assert states == {"T-1": State.RESTING, "T-2": State.FILLED, "T-3": State.CANCELLED}
+    assert [order.plan.ticker for order in heir.path.orders.alive()] == [rests.plan.ticker]
+
+
+async def test_folding_the_journal_gives_what_the_run_knew(run: Any, exchange: Any, successor: Any) -> None:
+    for number, what in enumerate((None, exchange.fill, exchange.cancel, None)):
+        order = await run.place(f"T-{number}", 100)
+        if what is not None:
+            what(order.plan.client_order_id)
+    await run.reconcile()
+    heir = successor()
+    await heir.reconcile()
+    assert heir.path.orders.held() == run.path.orders.held()
+    known = {name: order.state for name, order in run.path.orders.by_id.items()}
+    assert {name: order.state for name, order in heir.path.orders.by_id.items()} == known
+
+
+async def test_an_order_of_nobody_shuts_the_gate_until_it_is_gone(run: Any, exchange: Any, clock: Any) -> None:
+    exchange.accept(stranger(clock))
+    result = await run.reconcile()
+    assert not result.ok
+    assert result.orders_foreign == 1
+    assert result.reasons == ("at the exchange rests what we do not know: x-by-hand-1 in T-9",)
+    exchange.cancel("by-hand-1")
+    assert (await run.reconcile()).ok
+
+
+async def test_a_fill_of_nobody_and_the_position_it_made_are_told(run: Any, exchange: Any) -> None:
+    await run.reconcile()
+    exchange.hand_fill("x-9", "T-9", BookSide.ASK, 200)
+    assert (await run.reconcile()).reasons == (
+        "fills of orders that we do not know: t-1 in T-9",
+        "positions differ: T-9 should be 0.00 and is -2.00",
+    )
+
+
+async def test_a_position_without_any_history_differs(run: Any, exchange: Any) -> None:
+    exchange.positions_["T-7"] = 500
+    assert (await run.reconcile()).reasons == ("positions differ: T-7 should be 0.00 and is 5.00",)
+
+
+async def test_a_fill_that_no_listing_shows_is_missing(run: Any, exchange: Any) -> None:
+    order = await run.place()
+    exchange.fill(order.plan.client_order_id)
+    kept, exchange.fills_ = exchange.fills_, []
+    result = await run.reconcile()
+    assert result.reasons == (
+        f"fills are missing: 1.00 of {order.plan.client_order_id}",
+        "positions differ: T-1 should be 0.00 and is 1.00",
+    )
+    exchange.fills_ = kept
+    assert (await run.reconcile()).ok
+
+
+async def test_an_order_that_should_rest_and_is_not_listed_is_told(run: Any, exchange: Any) -> None:
+    order = await run.place()
+    exchange.hidden.add(order.plan.client_order_id)
+    assert (await run.reconcile()).reasons == (
+        f"the exchange does not list orders that should rest: {order.plan.client_order_id}",
+    )
+
+
+async def test_others_may_cancel_what_is_ours(run: Any, exchange: Any) -> None:
+    order = await run.place()
+    exchange.cancel(order.plan.client_order_id)
+    assert (await run.reconcile()).ok
+    assert run.acts()[-1] == "cancelled"
+
+
+async def test_a_stale_listing_after_a_cancel_wakes_nothing(run: Any, exchange: Any, clock: Any) -> None:
+    order = await run.place()
+    await run.path.cancel(order)
+    ended = exchange.orders_[order.plan.client_order_id]
+    stale = replace(ended, status=OrderStatus.RESTING, remaining=100, updated=ended.created)
+    exchange.orders_[order.plan.client_order_id] = stale
+    assert (await run.reconcile()).ok
+    assert run.path.orders.working() == []
+
+
+async def test_a_market_that_paid_out_drops_out(run: Any, exchange: Any, successor: Any) -> None:
+    order = await run.place()
+    exchange.fill(order.plan.client_order_id)
+    await run.reconcile()
+    exchange.settle("T-1")
+    assert (await run.reconcile()).ok
+    assert run.acts()[-1] == "settled"
+    exchange.settlements_.clear()
+    assert (await successor().reconcile()).ok
+
+
+async def test_a_position_that_vanishes_without_a_settlement_differs(run: Any, exchange: Any) -> None:
+    order = await run.place()
+    exchange.fill(order.plan.client_order_id)
+    del exchange.positions_["T-1"]
+    assert (await run.reconcile()).reasons == ("positions differ: T-1 should be 1.00 and is 0.00",)
+
+
+async def test_what_another_account_did_is_not_held_against_this_one(
+    run: Any, exchange: Any, successor: Any, clock: Any
+) -> None:
+    order = await run.place()
+    exchange.fill(order.plan.client_order_id)
+    await run.place("T-2")
+    await run.reconcile()
+    restarted = successor(account="simulated-2", at=type(exchange)(clock))
+    result = await restarted.reconcile()
+    assert (result.ok, result.orders_known) == (True, 0)
+
+
+async def test_an_exchange_that_does_not_answer_changes_no_verdict_but_lets_it_age(
+    run: Any, exchange: Any, clock: SimulatedClock
+) -> None:
+    await run.reconcile()
+    exchange.asking = [Unavailable("no route")]
+    clock.advance(20)
+    with pytest.raises(Unavailable):
+        await run.reconciler.run_once()
+    look = run.reconciler.look()
+    assert (look.age_s, look.reasons, look.error) == (20.0, (), "Unavailable: no route")
+    assert not run.reconciler.result.ok
+
+
+async def test_a_torn_line_is_told_and_the_exchange_asked(run: Any, successor: Any, home: Home, emit: Any) -> None:
+    await run.place()
+    with home.path(Home.intents).open("a") as file:
+        file.write('{"at":"2026-11-17T19:00:00Z","act":"acknow')
+    heir = successor()
+    await heir.place("T-2")
+    assert (await heir.reconcile()).ok
+    assert any("cannot be read" in message for _, message, _ in emit.lines)
+
+
+# What was lost
+
+
+async def test_lost_but_accepted_it_is_found_and_nothing_is_sent_again(run: Any, exchange: Any) -> None:
+    exchange.after_accepting = [Ambiguous("timed out")]
+    order = await run.place()
+    assert run.reconciler.look().unresolved == (order.plan.client_order_id,)
+    assert (await run.reconcile()).ok
+    assert run.path.orders.by_id[order.plan.client_order_id].state is State.RESTING
+    assert exchange.received == [order.plan.client_order_id]
+    assert run.acts() == ["intent", "unresolved", "resolved"]
+
+
+async def test_lost_accepted_and_filled_it_is_found_with_its_fill(run: Any, exchange: Any) -> None:
+    exchange.after_accepting = [Ambiguous("timed out")]
+    order = await run.place()
+    exchange.fill(order.plan.client_order_id)
+    assert (await run.reconcile()).ok
+    assert run.path.orders.held() == {"T-1": 100}
+    assert run.acts() == ["intent", "unresolved", "resolved", "filled"]
+
+
+async def test_never_accepted_only_after_its_last_chance_and_two_complete_listings(
+    run: Any, exchange: Any, clock: SimulatedClock, successor: Any
+) -> None:
+    exchange.refusing = [Ambiguous("timed out")]
+    order = await run.place()
+    name = order.plan.client_order_id
+    assert (await run.reconcile()).reasons == (f"unresolved: {name}",)
+    clock.advance(64)
+    assert not (await run.reconcile()).ok
+    clock.advance(1)
+    assert (await run.reconcile()).reasons == (f"unresolved: {name}",)
+    assert (await run.reconcile()).ok
+    assert run.path.orders.by_id[name].state is State.NEVER_ACCEPTED
+    line = run.lines()[-1]
+    assert (line.act, line.order_id) == ("resolved", None)
+    assert line.reason.startswith("never accepted: ")
+    assert exchange.received == [name]
+    heir = successor()
+    assert (await heir.reconcile()).ok
+    assert heir.path.orders.by_id[name].state is State.NEVER_ACCEPTED
+
+
+async def test_a_listing_that_fails_is_not_one_that_misses_it(run: Any, exchange: Any, clock: SimulatedClock) -> None:
+    exchange.refusing = [Ambiguous("timed out")]
+    await run.place()
+    await run.reconcile()
+    clock.advance(70)
+    for _ in range(3):
+        exchange.asking = [Unavailable("no route")]
+        with pytest.raises(Unavailable):
+            await run.reconciler.run_once()
+    assert len(run.path.orders.unresolved()) == 1
+
+
+async def test_an_order_that_has_expired_had_its_last_chance(run: Any, exchange: Any, clock: SimulatedClock) -> None:
+    run.reconciler.request_life_s = 10_000
+    exchange.refusing = [Ambiguous("timed out")]
+    await run.place()
+    clock.advance(304)
+    assert not (await run.reconcile()).ok
+    clock.advance(1)
+    await run.reconcile()
+    assert (await run.reconcile()).ok
+
+
+async def test_an_intent_without_an_outcome_may_have_left(run: Any, exchange: Any, successor: Any) -> None:
+    order = await run.place()
+    path = run.home.path(Home.intents)
+    intent, _ = path.read_text().splitlines()
+    path.write_text(intent + "\n")
+    accepted = successor()
+    assert (await accepted.reconcile()).ok
+    assert accepted.path.orders.by_id[order.plan.client_order_id].state is State.RESTING
+    path.write_text(intent + "\n")
+    exchange.orders_.clear()
+    lost = successor()
+    assert (await lost.reconcile()).reasons == (f"unresolved: {order.plan.client_order_id}",)
+
+
+async def test_an_order_once_never_accepted_that_is_listed_after_all_is_ours(
+    run: Any, exchange: Any, clock: SimulatedClock
+) -> None:
+    exchange.after_accepting = [Ambiguous("timed out")]
+    order = await run.place()
+    exchange.hidden.add(order.plan.client_order_id)
+    await run.reconcile()
+    clock.advance(70)
+    await run.reconcile()
+    await run.reconcile()
+    exchange.hidden.clear()
+    assert (await run.reconcile()).ok
+    assert [each.state for each in run.path.orders.alive()] == [State.RESTING]
