@@ -10,6 +10,7 @@ class Danger(Enum):
     """What an action can do to the world. A read-only console has none but NONE."""
 
     NONE = "looks only"
+    ACTS = "starts a runner"
     STOPS = "stops at once"
     RAISES = "can raise risk: asks for typed words"
 
@@ -50,7 +51,7 @@ ACTIONS = (
         "release", "R", "release", "clear the kill switch, then start trading: two acts, typed words", Danger.RAISES
     ),
     Action("pilot", "P", "pilot", "trade a few real contracts", Danger.RAISES, Needs.RUNNER),
-    Action("bundle", "B", "bundle", "pack the evidence of the day into one archive", Danger.RAISES, Needs.RUNNER),
+    Action("bundle", "B", "bundle", "pack the evidence of the day into one archive", Danger.ACTS, Needs.RUNNER),
     Action("filter", "slash", "filter", "show only what holds a text; Esc shows all again", shown_key="/"),
     Action("search", "s", "search", "mark what holds a text and jump to it", needs=Needs.LOG, footer=False),
     Action("next", "n", "older match", "to the next match upwards", needs=Needs.LOG, footer=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -118,6 +119,31 @@ def wrap(value: str, cells: int, tone: Tone = Tone.PLAIN) -> list[Line]:
         else:
             rows.append(clip(word, cells))
     return [line(Span(row, tone)) for row in rows]
+
+
+def fold(of: Line, cells: int, indent: int) -> list[Line]:
+    """The whole line in rows of at most `cells` cells; rows after the first begin with `indent` blanks."""
+    left = [(character, span.tone) for span in of for character in span.text]
+    rows: list[Line] = []
+    while left or not rows:
+        blanks = min(indent, cells // 2) if rows else 0
+        taken = _row_end(left, cells - blanks)
+        grouped = groupby(left[:taken], key=lambda each: each[1])
+        spans = (Span("".join(character for character, _ in run), tone) for tone, run in grouped)
+        rows.append((Span(" " * blanks), *spans) if blanks else tuple(spans))
+        left = left[taken:]
+    return rows
+
+
+def _row_end(characters: Sequence[tuple[str, Tone]], cells: int) -> int:
+    """How many characters the next row takes: as many as fit, back to a blank in its second half when there is one."""
+    used = 0
+    for index, (character, _) in enumerate(characters):
+        used += cell_len(character)
+        if used > cells:
+            blank = next((at for at in range(index - 1, index // 2, -1) if characters[at][0] == " "), None)
+            return max(1, index if blank is None else blank + 1)
+    return len(characters)
 
 
 def plain(lines: Iterable[Line]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from console.app import Console
-from console.snapshot import EngineState, Happening, Leave, Shown, Snapshot, Trends
+from console.snapshot import DRAWN, EngineState, Happening, Leave, Shown, Snapshot, Trends
 from state.clock import SimulatedClock
 from state.document import Outcome
 from state.home import Document, Home
@@ -55,7 +55,7 @@ def healthy(at: datetime = NOON) -> Snapshot:
         supervisor=_fresh(Home.supervisor, _supervisor(at), 2.0),
         permit=_fresh(Home.permit, Permit(life_s=15.0, mode="simulated"), 2.4),
         armed=_fresh(Home.armed, Armed(arming_id="a", by="mara on pts/2"), 8040.0),
-        others=(_fresh(Home.reconciliation, DocumentModel(), 2.2), _fresh(Home.market_clock, DocumentModel(), 0.0)),
+        others=tuple(_fresh(entry, DocumentModel(), 0.0) for entry in Home.documents() if entry not in DRAWN),
         kill=KillState(False, ""),
         leave=Leave(True, "", 2.4, 15.0),
         happenings=_happenings(at),

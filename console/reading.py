@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 from console.snapshot import DRAWN, EngineState, Happening, Leave, Shown, Snapshot, Trends
 from state import kill_journal, sentinel
 from state.clock import Clock
-from state.document import DocumentReader, Outcome
 from state.home import Document, Home
+from state.judging import Outcome
 from state.kill_journal import KillState, RungSeen
 from state.models import DocumentModel, Model
 from state.models.exchange import ExchangeView
@@ -22,6 +22,7 @@ from state.models.permit import Armed, Permit
 from state.models.shadow import ShadowBook
 from state.models.supervisor import SupervisorState
 from state.permit import Identity, LeaveReader
+from state.reading import DocumentReader
 from state.text import visible
 
 M = TypeVar("M", bound=DocumentModel)

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from state.document import Outcome
 from state.home import Document, Home
+from state.judging import Outcome
 from state.kill_journal import KillState
 from state.models import DocumentModel, Source
 from state.models.exchange import ExchangeView

@@ -11,8 +11,8 @@ from typing import Any
 from console.reading import HomeReader
 from console.snapshot import EngineState, Snapshot
 from state.clock import Clock, SystemClock, stamp, to_et
-from state.document import Outcome
 from state.home import Home, HomeError
+from state.judging import Outcome
 
 OK, NO, CONFIG = 0, 1, 78
 HELP = "Print the state of a home. Exit code 0: the engine runs and nothing is killed; 1: not so."

@@ -29,7 +29,7 @@ class Help(Dialog):
 
     def compose(self) -> ComposeResult:
         yield TopLine(id="top")
-        yield Page(self._lines, id="page")
+        yield Page(self._lines, indent=25, id="page")
         yield Flash()
 
 

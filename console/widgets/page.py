@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.binding import Binding
 
-from console.lines import Line
+from console.lines import Line, Span, Tone, fold
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
 
@@ -23,17 +23,25 @@ class Page(Pane, can_focus=True):
         Binding("end", "scroll_by(1000000)", show=False),
     ]
 
-    def __init__(self, lines: Sequence[Line], *, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
+    def __init__(self, lines: Sequence[Line], *, indent: int = 3, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
         super().__init__(id=id)
-        self._all = list(lines)
+        self._lines_given = tuple(lines)
+        self._indent = indent
         self._first = 0
 
+    def _folded(self) -> list[Line]:
+        """The lines in rows of this width: nothing is cut off."""
+        return [row for each in self._lines_given for row in fold(each, self.size.width, self._indent)]
+
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
-        return self._all[self._first :]
+        rows = self._folded()[self._first :]
+        if len(rows) > height:
+            rows = [*rows[: height - 1], (Span(f"   {len(rows) - height + 1} more rows: PgDn", Tone.NOTE),)]
+        return rows
 
     def action_scroll_by(self, rows: int) -> None:
         """Move by rows."""
-        self._first = max(0, min(self._first + rows, len(self._all) - self.size.height))
+        self._first = max(0, min(self._first + rows, len(self._folded()) - self.size.height))
         self.redraw()
 
     def action_scroll_pages(self, pages: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.lines import Span, Tone, clip, fit, line, middle, pad, spread, text, width, wrap
+from console.lines import Span, Tone, clip, fit, fold, line, middle, pad, spread, text, width, wrap
 
 WORDS = st.text(st.characters(exclude_categories=("C", "M", "Z")), max_size=30)
 CELLS = st.integers(0, 40)
@@ -44,3 +44,10 @@ def test_wrapped_text_keeps_every_word() -> None:
     rows = wrap("engine is silent: it should write state/gate.json within 15 s", 24)
     assert " ".join(text(row) for row in rows) == "engine is silent: it should write state/gate.json within 15 s"
     assert all(width(row) <= 24 for row in rows)
+
+
+@given(st.lists(WORDS, max_size=5), st.integers(6, 40))
+def test_a_folded_line_loses_nothing_and_never_exceeds_its_cells(words: list[str], cells: int) -> None:
+    rows = fold(line(*words), cells, 2)
+    assert all(width(row) <= cells for row in rows)
+    assert "".join(text(row).strip() for row in rows) == "".join(words)
