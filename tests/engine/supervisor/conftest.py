@@ -135,9 +135,6 @@ class Process:
         if not self._code.done():
             self._code.set_result(code)
 
-    def last_words(self, home: Home) -> str:
-        return "exchange.key_id is not set"
-
     def send(self, number: signal.Signals) -> None:
         self.signals.append(number)
 
