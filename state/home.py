@@ -6,7 +6,7 @@ bundles and audits are derived from this table: to add a file to the system is t
 Models are named as "module:Class" below `state.models` and imported only when something typed is read.
 """
 # pathlib is among what the start of `kill on` cannot afford
-# ruff: noqa: PTH100, PTH103, PTH111, PTH117
+# ruff: noqa: PTH100, PTH102, PTH111, PTH112, PTH117, PTH120
 
 from __future__ import annotations
 
@@ -142,10 +142,13 @@ class Home:
         """The home's own configuration file; it may not name a home."""
         return self.root / CONFIG_NAME
 
-    def create(self, folders: tuple[str, ...] = ("state", "logs")) -> None:
-        """Make the home and these folders in it (0750). Only processes that write call this."""
+    def create(self, folders: tuple[str, ...] = ("state", "logs"), *, durable: bool = True) -> None:
+        """Make the home and these folders in it (0750). Only processes that write call this. Raises OSError.
+
+        What was missing survives a power cut when this returns, if `durable`: else no file in it could.
+        """
         for folder in (self._root, *map(self.below, folders)):
-            os.makedirs(folder, 0o750, exist_ok=True)
+            _make(folder, durable)
 
     @classmethod
     def locate(cls, flag: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ) -> Home:
@@ -157,6 +160,24 @@ class Home:
             raise HomeError("--home is empty; name a folder")  # an unset variable must not mean the default home
         chosen = flag or environ.get("FLIGHTDECK_HOME") or _configured_home(environ)
         return cls(refuse_package_folder(_absolute(chosen or f"{_user_folder(environ, *_STATE)}/flightdeck")))
+
+
+def _make(folder: str, durable: bool) -> None:
+    if os.path.isdir(folder):
+        return
+    above = os.path.dirname(folder) or os.curdir
+    _make(above, durable)
+    try:
+        os.mkdir(folder, 0o750)
+    except FileExistsError:
+        if not os.path.isdir(folder):  # else another process made it just now
+            raise
+    if durable:
+        fd = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 _STATE = ("XDG_STATE_HOME", ".local/state")

@@ -124,8 +124,8 @@ class JournalWriter:
 
     def _close(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1  # first: a close that fails has closed, and the number may be another file's
+            os.close(fd)
 
     def _repair(self, fd: int, size: int) -> None:
         """Finish or set aside what follows the last newline."""
@@ -143,6 +143,7 @@ class JournalWriter:
             os.fsync(aside)
         finally:
             os.close(aside)
+        sync_folder(self._path.parent)  # or a power cut could keep the cut, and not what was cut off
         os.ftruncate(fd, size - len(tail))
         os.fsync(fd)
         if self._emit is not None:

@@ -12,7 +12,7 @@ import os
 from state import sentinel
 from state.clock import Clock
 from state.home import Home
-from state.kill_record import record, record_anyway, size
+from state.kill_record import record, record_anyway, size, sync_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,26 +53,32 @@ def engage(home: Home, clock: Clock, *, why: str, via: str, by: str | None = Non
     trouble = _tell(home, clock, "engaged" if placed else "again", kill_id, why=why, via=via, by=by or who())
     if not sentinel.look(home).engaged:
         return engage(home, clock, why=why, via=via, by=by)  # cleared before we could acknowledge: the kill wins
-    found = "home" if any(os.path.lexists(home.below(f"state/{name}")) for name in TRACES) else "nothing ever ran here"
-    return Engagement(kill_id or "", not placed, found, trouble)
+    return Engagement(kill_id or "", not placed, "home" if _ran(home) else "nothing ever ran here", trouble)
+
+
+def _ran(home: Home) -> bool:
+    return any(os.path.lexists(home.below(f"state/{name}")) for name in TRACES)
 
 
 def _place(home: Home) -> bool:
     try:
         return sentinel.place(home)
     except FileNotFoundError:
-        home.create(("state",))
+        home.create(("state",), durable=False)  # visible first
         return sentinel.place(home)
 
 
 def _tell(home: Home, clock: Clock, act: str, kill_id: str | None, *, why: str, via: str, by: str) -> str:
     """Journal the act at once, and the rung with it on disk once the sentinel is. Returns what went wrong."""
+    untold, begun = "", False
     try:
         home.create()
+        begun = not size(home)
         record(home, clock, act, kill_id=kill_id, by=by, why=why, via=via, durable=False)
     except OSError as error:
-        return f"{_mark(home, clock)}not journalled: {sentinel.named(error)}"
-    return _sync(home) or record_anyway(home, clock, "rung", kill_id=kill_id, rung="sentinel_durable", by=by)
+        untold = f"{_mark(home, clock)}not journalled: {sentinel.named(error)}"
+    trouble = "; ".join(filter(None, (untold, _sync(home, begun=begun))))
+    return trouble or record_anyway(home, clock, "rung", kill_id=kill_id, rung="sentinel_durable", by=by)
 
 
 def _mark(home: Home, clock: Clock) -> str:
@@ -85,9 +91,14 @@ def _mark(home: Home, clock: Clock) -> str:
     return ""
 
 
-def _sync(home: Home) -> str:
+def _sync(home: Home, *, begun: bool = False) -> str:
+    """`begun`: the journal has its first line, and its name is not yet on disk."""
     try:
         sentinel.sync(home)
+        if begun:
+            sync_folder(home)
+        if not _ran(home):
+            sentinel.sync_above(home)
     except OSError as error:
         return f"not durable: {sentinel.named(error)}"
     return ""
@@ -101,18 +112,22 @@ def _cannot_place(home: Home, error: OSError) -> str:
 
 
 def observe(home: Home, clock: Clock, *, by: str) -> KillState:
-    """Note a sentinel that nobody journalled (`touch`): who owns it, since when; makes it durable. Never raises."""
+    """Note a sentinel that nobody journalled (`touch`): who owns it, since when. Never raises.
+
+    Whoever placed it, it is durable when this returns: no rung above stands before "sentinel_durable".
+    """
     from state.kill_journal import fold
 
     state = fold(home, clock)
-    if not state.engaged or state.kill_id is None or state.since is not None:
+    if not state.engaged or state.kill_id is None or state.rung("sentinel_durable") is not None:
         return state
-    try:
-        owner = login_name(os.stat(home.below(f"state/{sentinel.NAME}"), follow_symlinks=False).st_uid)
-    except OSError:
-        return fold(home, clock)  # cleared since; what stands now is the answer
-    why = "sentinel found, placed by its owner without a word"
-    record_anyway(home, clock, "engaged", kill_id=state.kill_id, by=f"owner {owner}", why=why, via="touch")
+    if state.since is None:
+        try:
+            owner = login_name(os.stat(home.below(f"state/{sentinel.NAME}"), follow_symlinks=False).st_uid)
+        except OSError:
+            return fold(home, clock)  # cleared since; what stands now is the answer
+        why = "sentinel found, placed by its owner without a word"
+        record_anyway(home, clock, "engaged", kill_id=state.kill_id, by=f"owner {owner}", why=why, via="touch")
     if not _sync(home):
         record_anyway(home, clock, "rung", kill_id=state.kill_id, rung="sentinel_durable", by=by)
     return fold(home, clock)
@@ -166,7 +181,11 @@ def start(home: Home, clock: Clock, *, wait_after_cancel_s: float, by: str | Non
     elif not refusals:
         record(home, clock, "started", by=by)
         with sentinel.Anchor(home) as anchor:
-            release.arm(anchor, clock, supervisor, by)
+            try:
+                release.arm(anchor, clock, supervisor, by)
+            except OSError:
+                disarm(anchor, clock, by=by, why="the start failed")
+                raise
             if anchor.look().engaged:
                 disarm(anchor, clock, by=by, why="killed while starting")
                 refusals.append(release.A_KILL_CAME)

@@ -37,7 +37,7 @@ def record(home: Home, clock: Clock, act: str, *, by: str, durable: bool = True,
         if durable:
             os.fsync(fd)
             if not size:
-                _sync_folder(home)
+                sync_folder(home)
     finally:
         os.close(fd)
 
@@ -63,7 +63,8 @@ def _open(home: Home, flags: int) -> int:
     raise OSError(errno.EINVAL, "is not a regular file", path)
 
 
-def _sync_folder(home: Home) -> None:
+def sync_folder(home: Home) -> None:
+    """Make the name of a journal that was just begun survive a power cut. Raises OSError."""
     fd = os.open(home.below("logs"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -222,13 +222,17 @@ def write_sealed(anchor: Anchor, name: str, fields: dict[str, Any], *, durable: 
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     fd = os.open(temporary, flags, 0o640, dir_fd=anchor.fd)
     try:
-        if os.write(fd, body) != len(body):
-            raise OSError(errno.ENOSPC, "short write", name)
-        if durable:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(temporary, name, src_dir_fd=anchor.fd, dst_dir_fd=anchor.fd)
+        try:
+            if os.write(fd, body) != len(body):
+                raise OSError(errno.ENOSPC, "short write", name)
+            if durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(temporary, name, src_dir_fd=anchor.fd, dst_dir_fd=anchor.fd)
+    except OSError:
+        remove(anchor, temporary)  # it may hold the last block of a full disk
+        raise
     if durable:
         os.fsync(anchor.fd)
 

@@ -156,8 +156,20 @@ def sync_folder(home: Home) -> None:
     _fsync(home.below("state"), os.O_RDONLY | os.O_DIRECTORY)
 
 
+def sync_above(home: Home) -> None:
+    """Make a home that the kill itself had to make survive a power cut, with every folder above it. Raises OSError."""
+    folder = home.below("state")
+    while (above := os.path.dirname(folder)) not in ("", folder):
+        folder = above
+        try:
+            _fsync(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            if error.errno not in NOTHING_TO_SYNC:
+                raise
+
+
 NOTHING_TO_SYNC = frozenset({errno.ELOOP, errno.ENXIO, errno.EINVAL, errno.EACCES})
-"""A link, a socket, a fifo, somebody else's file: what must last of those is their entry in the folder."""
+"""A link, a socket, a fifo, somebody else's: what must last of those is their entry in the folder that holds them."""
 
 
 def _fsync(path: str, flags: int) -> None:
