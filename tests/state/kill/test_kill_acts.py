@@ -80,6 +80,11 @@ def test_a_kill_without_a_disk_that_answers_says_that_it_may_not_last(
     state = fold(home, clock)
     assert (state.engaged, state.why, state.rungs) == (True, "drill", ())
 
+    monkeypatch.undo()
+    assert [(rung.name, rung.by) for rung in kill.observe(home, clock, by="engine").rungs] == [
+        ("sentinel_durable", "engine")
+    ]
+
 
 def test_a_touch_is_observed_once(home: Home, clock: SimulatedClock, trading: Trading) -> None:
     (home.state / sentinel.NAME).touch()
