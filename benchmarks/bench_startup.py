@@ -11,25 +11,29 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.claim import Claim
+from benchmarks.processes import environment
+from benchmarks.samples import filled_home
 
-ROUNDS = 21
+ROUNDS = 31
+AGAINST = "python -c pass"
 
 
 def claims() -> Iterator[Claim]:
-    """Whole processes, wall clock, in a home that exists."""
-    bare = partial(_seconds, sys.executable, "-c", "pass")
+    """Whole processes, wall clock, in a home that is filled."""
+    bare = partial(_seconds, "-c", "pass")
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "state").mkdir()
-        (Path(folder) / "logs").mkdir()
-        flightdeck = (sys.executable, "-m", "flightdeck")
-        kill = partial(_seconds, *flightdeck, "kill", "on", "--home", folder)
-        yield Claim("flightdeck kill on", "python -c pass", 2.5, kill, bare, rounds=ROUNDS)
-        yield Claim(
-            "flightdeck --help", "python -c pass", 3.0, partial(_seconds, *flightdeck, "--help"), bare, rounds=ROUNDS
-        )
+        filled_home(Path(folder))
+        for goal, *arguments in (
+            (2.5, "kill", "on", "--home", folder),
+            (3.0, "--help"),
+            (15.0, "status", "--home", folder),
+        ):
+            ours = partial(_seconds, "-m", "flightdeck", *map(str, arguments))
+            name = f"flightdeck {' '.join(map(str, arguments)).replace(folder, '…')}"
+            yield Claim(name, AGAINST, goal, ours, bare, rounds=ROUNDS)
 
 
-def _seconds(*command: str) -> float:
+def _seconds(*arguments: str) -> float:
     began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *arguments], check=False, stdout=subprocess.DEVNULL, env=environment())
     return time.perf_counter() - began
