@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from engine.waiting import happened
 
+RETRY_S = 5.0
+"""A question that failed is asked again within this, however seldom it is asked else."""
+
 
 @dataclass(slots=True)
 class Poller:
@@ -40,7 +43,8 @@ class Poller:
         self._now.set()
 
     async def _pause(self) -> None:
-        least = self.period / 10
+        period = min(self.period, RETRY_S) if self.error else self.period
+        least = period / 10
         await asyncio.sleep(least)
-        await happened(self._now, self.period - least)
+        await happened(self._now, period - least)
         self._now.clear()

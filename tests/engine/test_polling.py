@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from engine import polling
 from engine.polling import Poller
 
 
@@ -63,3 +64,20 @@ async def test_a_burst_of_wakes_is_one_question() -> None:
             await asyncio.sleep(0)
             poller.wake()
     assert len(asked) == 1
+
+
+async def test_what_failed_is_asked_again_soon_however_seldom_it_is_asked_else(
+    until: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "RETRY_S", 0.001)
+    answers: list[Exception | None] = [RuntimeError("no route"), None]
+
+    async def ask() -> None:
+        problem = answers.pop(0)
+        if problem is not None:
+            raise problem
+
+    poller = Poller("account limits", 3_600.0, ask)
+    async with running(poller):
+        await until(lambda: not answers)
+    assert poller.error == ""
