@@ -168,12 +168,18 @@ def write(home: Home, clock: SimulatedClock) -> WriteDocument:
 class Terminal:
     """A real pseudo-terminal with a child on it: what it writes, byte for byte."""
 
-    def __init__(self, argv: list[str], size: tuple[int, int], env: dict[str, str]) -> None:
+    def __init__(self, argv: list[str], size: tuple[int, int], env: dict[str, str], controlling: bool) -> None:
         columns, rows = size
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.child = subprocess.Popen(
-            argv, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=_own_terminal
+            argv,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=env,
+            start_new_session=True,
+            preexec_fn=_own_terminal if controlling else None,
         )
         os.close(slave)
         self.written = b""
@@ -224,13 +230,14 @@ def terminal(home: Home) -> Iterator[Callable[..., Terminal]]:
     """Starts the console of `home` on a pseudo-terminal; further arguments go to the console."""
     opened: list[Terminal] = []
 
-    def start(*arguments: str, size: tuple[int, int] = (120, 40), argv: list[str] | None = None) -> Terminal:
-        env = {
-            k: v for k, v in os.environ.items() if not k.startswith(("COLORTERM", "NO_COLOR", "TEXTUAL", "FLIGHTDECK"))
-        }
+    def start(
+        *arguments: str, size: tuple[int, int] = (120, 40), argv: list[str] | None = None, controlling: bool = True
+    ) -> Terminal:
+        unset = ("COLORTERM", "NO_COLOR", "TEXTUAL", "FLIGHTDECK")
+        env = {key: value for key, value in os.environ.items() if not key.startswith(unset)}
         env |= {"TERM": "xterm-256color", "XDG_CONFIG_HOME": str(home.root / "none"), "PYTHONPATH": str(ROOT)}
         command = argv or [sys.executable, "-m", "flightdeck", "--home", str(home.root), *arguments]
-        opened.append(Terminal(command, size, env))
+        opened.append(Terminal(command, size, env, controlling))
         return opened[-1]
 
     yield start

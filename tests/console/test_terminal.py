@@ -195,15 +195,15 @@ OWN_MODES = re.compile(rb"\x1b\[[?>=<][0-9;$]*[A-Za-z]|\x1b\[\?[0-9]+\$p")
 """Mode switches that the emulator would print."""
 
 
-@pytest.mark.parametrize("ignored", [False, True], ids=["hangup", "hangup with SIGHUP ignored"])
-def test_the_console_dies_with_its_terminal(home: Home, terminal: Start, ignored: bool) -> None:
+@pytest.mark.parametrize("how", ["SIGHUP comes", "SIGHUP is ignored at start", "no signal ever comes"])
+def test_the_console_dies_with_its_terminal(home: Home, terminal: Start, how: str) -> None:
     command = [sys.executable, "-m", "flightdeck", "--home", str(home.root)]
-    if ignored:
+    if "ignored" in how:
         code = (
             "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
         )
         command = [sys.executable, "-c", code, *command]
-    screen = terminal(argv=command)
+    screen = terminal(argv=command, controlling=how != "no signal ever comes")
     screen.wait_for("GATES")
     screen.hang_up()
     assert screen.child.wait(5) != 0
