@@ -12,7 +12,7 @@ import os
 from state import sentinel
 from state.clock import Clock
 from state.home import Home
-from state.kill_record import record, record_anyway, size
+from state.kill_record import record, record_anyway, size, sync_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,26 +53,32 @@ def engage(home: Home, clock: Clock, *, why: str, via: str, by: str | None = Non
     trouble = _tell(home, clock, "engaged" if placed else "again", kill_id, why=why, via=via, by=by or who())
     if not sentinel.look(home).engaged:
         return engage(home, clock, why=why, via=via, by=by)  # cleared before we could acknowledge: the kill wins
-    found = "home" if any(os.path.lexists(home.below(f"state/{name}")) for name in TRACES) else "nothing ever ran here"
-    return Engagement(kill_id or "", not placed, found, trouble)
+    return Engagement(kill_id or "", not placed, "home" if _ran(home) else "nothing ever ran here", trouble)
+
+
+def _ran(home: Home) -> bool:
+    return any(os.path.lexists(home.below(f"state/{name}")) for name in TRACES)
 
 
 def _place(home: Home) -> bool:
     try:
         return sentinel.place(home)
     except FileNotFoundError:
-        home.create(("state",))
+        home.create(("state",), durable=False)  # visible first
         return sentinel.place(home)
 
 
 def _tell(home: Home, clock: Clock, act: str, kill_id: str | None, *, why: str, via: str, by: str) -> str:
     """Journal the act at once, and the rung with it on disk once the sentinel is. Returns what went wrong."""
+    untold, begun = "", False
     try:
         home.create()
+        begun = not size(home)
         record(home, clock, act, kill_id=kill_id, by=by, why=why, via=via, durable=False)
     except OSError as error:
-        return f"{_mark(home, clock)}not journalled: {sentinel.named(error)}"
-    return _sync(home) or record_anyway(home, clock, "rung", kill_id=kill_id, rung="sentinel_durable", by=by)
+        untold = f"{_mark(home, clock)}not journalled: {sentinel.named(error)}"
+    trouble = "; ".join(filter(None, (untold, _sync(home, begun=begun))))
+    return trouble or record_anyway(home, clock, "rung", kill_id=kill_id, rung="sentinel_durable", by=by)
 
 
 def _mark(home: Home, clock: Clock) -> str:
@@ -85,9 +91,14 @@ def _mark(home: Home, clock: Clock) -> str:
     return ""
 
 
-def _sync(home: Home) -> str:
+def _sync(home: Home, *, begun: bool = False) -> str:
+    """`begun`: the journal has its first line, and its name is not yet on disk."""
     try:
         sentinel.sync(home)
+        if begun:
+            sync_folder(home)
+        if not _ran(home):
+            sentinel.sync_above(home)
     except OSError as error:
         return f"not durable: {sentinel.named(error)}"
     return ""
@@ -170,7 +181,11 @@ def start(home: Home, clock: Clock, *, wait_after_cancel_s: float, by: str | Non
     elif not refusals:
         record(home, clock, "started", by=by)
         with sentinel.Anchor(home) as anchor:
-            release.arm(anchor, clock, supervisor, by)
+            try:
+                release.arm(anchor, clock, supervisor, by)
+            except OSError:
+                disarm(anchor, clock, by=by, why="the start failed")
+                raise
             if anchor.look().engaged:
                 disarm(anchor, clock, by=by, why="killed while starting")
                 refusals.append(release.A_KILL_CAME)
