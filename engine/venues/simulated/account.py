@@ -132,7 +132,7 @@ class Account:
     def needed(self, order: ClientOrder, market: Market) -> Micros:
         """What holding back for `order`, too, would take on top of what is held back in its market now."""
         self._recount()
-        resting = [*self.resting.get(order.ticker, {}).values(), order]
+        resting = {**self.resting.get(order.ticker, {}), order.order_id: order}.values()
         return self._reserve(market, resting) - self.reserved.get(order.ticker, 0)
 
     def rest(self, order: ClientOrder, market: Market) -> None:

@@ -171,7 +171,7 @@ class Exchange:
             order.maker_cost += cost
             order.maker_fees += fee
         order.updated, order.reason = self.now, UpdateReason.TRADE
-        if order.filled == order.initial:
+        if order.filled + order.reduced == order.initial:
             order.status = OrderStatus.EXECUTED
 
     def _level_changed(self, order: Order, delta: Count) -> None:

@@ -61,6 +61,8 @@ class UpdateReason(StrEnum):
     HALT = "HaltCancel"
     TRADE = "Trade"
     REDUCE_ONLY = "ReduceOnlyCancel"
+    AMEND = "Amend"
+    POST_ONLY = "PostOnlyCrossCancel"
 
 
 @dataclass(slots=True, eq=False)
@@ -77,16 +79,21 @@ class Order:
 
 @dataclass(slots=True, eq=False)
 class ClientOrder(Order):
-    """An order of an account, with what the wire tells about it. Instants are market time."""
+    """An order of an account, with what the wire tells about it. Instants are market time.
+
+    `initial` is the size asked for, or last amended to; `reduced` what decreases have taken off it.
+    """
 
     client_order_id: str = ""
     initial: Count = 0
     filled: Count = 0
+    reduced: Count = 0
     time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELED
     self_trade: SelfTrade = SelfTrade.TAKER_AT_CROSS
     expires: Instant | None = None
     group_id: str | None = None
     cancel_on_pause: bool = False
+    post_only: bool = False
     created: Instant = 0
     updated: Instant = 0
     status: OrderStatus = OrderStatus.RESTING

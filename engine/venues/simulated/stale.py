@@ -41,7 +41,7 @@ class StaleReads:
         """The order as reads show it."""
         body = wire_account.order(order)
         if self._is_stale(order):
-            left = order.initial - order.filled
+            left = order.initial - order.filled - order.reduced
             body |= wire_account.still_resting(left) | {"last_update_time": rfc3339(order.created)}
         return body
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from engine.market.money import Count, Micros
+from engine.market.money import ONE_DOLLAR, Count, Micros
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.happenings import GroupChanged, OrderChanged
@@ -69,7 +69,7 @@ class Trading:
 
     def create(self, account: Account, request: OrderRequest) -> Ack:
         """Take an order: trade what crosses, rest or cancel what is left. Raises Refusal."""
-        market = self._tradable(request.ticker)
+        market = self.tradable(request.ticker)
         if request.client_order_id and request.client_order_id in account.by_client_id:
             raise refuse(409, "order_already_exists")
         group = self._check(account, market, request)
@@ -88,14 +88,14 @@ class Trading:
             account.by_client_id[order.client_order_id] = order
         if group is not None:
             group.order_ids.append(order.order_id)
-        return self._execute(account, market, order, reduce_only=request.reduce_only)
+        return self.execute(account, market, order, reduce_only=request.reduce_only)
 
     def cancel(self, account: Account, order_id: str) -> Canceled:
         """Cancel one resting order. Raises Refusal: 404 alike for canceled, executed and unknown ones."""
         order = account.orders.get(order_id)
         if order is None:
             raise not_found()
-        self._reachable(self.exchange.markets[order.ticker])
+        self.reachable(self.exchange.markets[order.ticker])
         if order.status is not OrderStatus.RESTING:
             raise not_found()
         return Canceled(order, order.remaining if self.deaf else self.take_out(order, UpdateReason.DECREASE))
@@ -115,7 +115,7 @@ class Trading:
         """Cancel a resting order for `reason`; how much was left of it."""
         market = self.exchange.markets[order.ticker]
         market.book.remove(order)
-        return self._end(order, reason)
+        return self.end(order, reason)
 
     def pause_trading(self, source: str, *, paused: bool) -> None:
         """Refuse orders while any `source` wants so; orders that asked for it are cancelled at once."""
@@ -158,8 +158,9 @@ class Trading:
                 self.take_out(order, reason)
 
     def expire(self, order: ClientOrder) -> None:
-        """Cancel an order whose time has come, if it still rests."""
-        if order.status is OrderStatus.RESTING:
+        """Cancel an order whose time has come, if it still rests and no amend has moved its time."""
+        due = order.expires is not None and order.expires <= self.exchange.now
+        if due and order.status is OrderStatus.RESTING:
             self.take_out(order, UpdateReason.EXPIRY)
 
     def _pause(self, paused_by: set[str], source: str, paused: bool) -> None:
@@ -172,16 +173,18 @@ class Trading:
                 if order.cancel_on_pause:
                     self.take_out(order, UpdateReason.HALT)
 
-    def _tradable(self, ticker: str) -> Market:
+    def tradable(self, ticker: str) -> Market:
+        """A market that takes orders now. Raises Refusal."""
         market = self.exchange.markets.get(ticker)
         if market is None:
             raise not_found()
-        self._reachable(market)
+        self.reachable(market)
         if not self.exchange.trading_active:
             raise refuse(409, "trading_is_paused")
         return market
 
-    def _reachable(self, market: Market) -> None:
+    def reachable(self, market: Market) -> None:
+        """Raises Refusal for a market, or an exchange, that takes not even cancels."""
         if not self.exchange.exchange_active:
             raise refuse(409, "exchange_is_paused")
         if market.status is not MarketStatus.ACTIVE:
@@ -230,29 +233,34 @@ class Trading:
             expires=request.expires,
             group_id=request.group_id,
             cancel_on_pause=request.cancel_on_pause,
+            post_only=request.post_only,
             created=now,
             updated=now,
         )
 
-    def _execute(self, account: Account, market: Market, order: ClientOrder, *, reduce_only: bool) -> Ack:
+    def execute(self, account: Account, market: Market, order: ClientOrder, *, reduce_only: bool = False) -> Ack:
+        """Trade what crosses; rest, or end, what is left. The acknowledgement is of these fills alone."""
+        before = Ack(order, order.filled, order.remaining, order.taker_cost, order.taker_fees)
         crossing = market.book.cross(order, order.self_trade)
         for own in crossing.own_canceled:
             assert isinstance(own, ClientOrder)
-            self._end(own, UpdateReason.SELF_TRADE)
+            self.end(own, UpdateReason.SELF_TRADE)
         for match in crossing.matches:
             self.exchange.record_trade(market, order, match)
             self._after_fill(match.maker, match.count)
-        filled, left = order.filled, order.remaining
+        filled, left = order.filled - before.filled, order.remaining
         resting = order.time_in_force is TimeInForce.GOOD_TILL_CANCELED and not crossing.stopped_at_own
         if left and resting:
             self._rest(account, market, order)
-        elif order.filled < order.initial:
+        elif order.status is not OrderStatus.EXECUTED:
             reason = UpdateReason.REDUCE_ONLY if reduce_only and not left else UpdateReason.DECREASE
-            self._end(order, UpdateReason.SELF_TRADE if crossing.stopped_at_own else reason)
+            self.end(order, UpdateReason.SELF_TRADE if crossing.stopped_at_own else reason)
         else:
             self.exchange.tell(OrderChanged(account, order))
         # the group last: it may cancel the order that has just been acknowledged
-        ack = Ack(order, filled, left if resting else 0, self._value(order), order.taker_fees)
+        cost = order.taker_cost - before.value
+        value = cost if order.side.sign > 0 else filled * ONE_DOLLAR - cost
+        ack = Ack(order, filled, left if resting else 0, value, order.taker_fees - before.fees)
         self._count_in_group(order, filled)
         self._catch(account, order)
         return ack
@@ -264,7 +272,8 @@ class Trading:
             self.exchange.agenda.add(order.expires, partial(self.expire, order))
         self.exchange.tell(OrderChanged(account, order))
 
-    def _end(self, order: ClientOrder, reason: UpdateReason) -> Count:
+    def end(self, order: ClientOrder, reason: UpdateReason) -> Count:
+        """An order that is in no book ends for `reason`; how much was left of it."""
         account = self.exchange.owner(order)
         left, order.remaining = order.remaining, 0
         order.status, order.reason, order.updated = OrderStatus.CANCELED, reason, self.exchange.now
@@ -288,6 +297,3 @@ class Trading:
     def _catch(self, account: Account, order: ClientOrder) -> None:
         if order.status is OrderStatus.RESTING and self.system_ns() < self._caught_until.get(account.user_id, 0):
             self.take_out(order, UpdateReason.DECREASE)
-
-    def _value(self, order: ClientOrder) -> Micros:
-        return order.taker_cost if order.side.sign > 0 else order.filled * 10_000 - order.taker_cost

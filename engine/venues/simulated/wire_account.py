@@ -12,11 +12,28 @@ from engine.venues.simulated.wire import EXCHANGE_INDEX, Body, cents
 
 def created(ack: Ack) -> Body:
     """The acknowledgement of a create; averages only where something filled."""
+    return amended(ack, ack.order.created)
+
+
+def decreased(item: ClientOrder, at: Instant) -> Body:
+    """The acknowledgement of a decrease."""
+    body: Body = {
+        "order_id": item.order_id,
+        "remaining_count": format_count(item.remaining),
+        "ts_ms": at // MILLISECOND,
+    }
+    if item.client_order_id:
+        body["client_order_id"] = item.client_order_id
+    return body
+
+
+def amended(ack: Ack, at: Instant) -> Body:
+    """The acknowledgement of an amend: what it filled, what rests after it."""
     body: Body = {
         "fill_count": format_count(ack.filled),
         "order_id": ack.order.order_id,
         "remaining_count": format_count(ack.remaining),
-        "ts_ms": ack.order.created // MILLISECOND,
+        "ts_ms": at // MILLISECOND,
     }
     if ack.order.client_order_id:
         body["client_order_id"] = ack.order.client_order_id

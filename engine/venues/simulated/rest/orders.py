@@ -9,6 +9,7 @@ from starlette.routing import Route
 from engine.market.money import Count, format_count, parse_count, parse_price
 from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.account import Account
+from engine.venues.simulated.amending import Amendment, amend, decrease
 from engine.venues.simulated.happenings import GroupChanged
 from engine.venues.simulated.instants import MILLISECOND, SECOND
 from engine.venues.simulated.order_groups import OrderGroup
@@ -36,6 +37,8 @@ def routes(house: House) -> list[Route]:
         private(house, "POST", "/portfolio/events/orders/batched", create_batch),
         private(house, "DELETE", "/portfolio/events/orders/batched", cancel_batch),
         private(house, "DELETE", "/portfolio/events/orders/{order_id}", cancel),
+        private(house, "POST", "/portfolio/events/orders/{order_id}/amend", amend_order),
+        private(house, "POST", "/portfolio/events/orders/{order_id}/decrease", decrease_order),
         private(house, "GET", "/portfolio/order_groups", group_list),
         private(house, "POST", "/portfolio/order_groups/create", create_group),
         private(house, "GET", "/portfolio/order_groups/{group_id}", one_group),
@@ -65,6 +68,34 @@ def create_batch(house: House, asked: Asked, account: Account) -> Any:
 
 def cancel(house: House, asked: Asked, account: Account) -> Any:
     return _canceled(house, house.trading.cancel(account, asked.path["order_id"]))
+
+
+def amend_order(house: House, asked: Asked, account: Account) -> Any:
+    fields = Fields.of("AmendOrderV2Request", asked.body)
+    expires = fields.integer("expiration_time")
+    wanted = Amendment(
+        fields.required("ticker"),
+        Side(fields.word("side", tuple(Side))),
+        _price(fields.required("price")),
+        _count(fields.required("count")),
+        fields.text("client_order_id"),
+        fields.text("updated_client_order_id"),
+        None if expires is None else expires * SECOND,
+    )
+    return wire_account.amended(amend(house.trading, account, asked.path["order_id"], wanted), house.exchange.now)
+
+
+def decrease_order(house: House, asked: Asked, account: Account) -> Any:
+    fields = Fields.of("DecreaseOrderV2Request", asked.body)
+    by, to = fields.text("reduce_by"), fields.text("reduce_to")
+    order = decrease(
+        house.trading,
+        account,
+        asked.path["order_id"],
+        by=_count(by) if by else None,
+        to=_count(to) if to else None,
+    )
+    return wire_account.decreased(order, house.exchange.now)
 
 
 def cancel_batch(house: House, asked: Asked, account: Account) -> Any:
