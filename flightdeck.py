@@ -19,6 +19,7 @@ COMMANDS = (
     ("config", "state.commands.config:main", "explain each setting and where it comes from"),
     ("exchange", "engine.venues.simulated.main:main", "a simulated exchange on loopback that speaks Kalshi"),
     ("cancel", "engine.cancel:main", "cancel what rests at the exchange and verify it"),
+    ("flatten", "engine.flatten:main", "close every position, reduce-only, under a kill that is verified"),
     ("engine", "engine.main:main", ""),
 )
 USAGE, IO_ERROR, CONFIG = 2, 74, 78

@@ -24,6 +24,8 @@ class Orders:
     """Market time up to which fills are accounted for: FLATTEN saw that nothing was held."""
     known_until: datetime | None = None
     """Latest market time of any line."""
+    doubled: set[str] = field(default_factory=set)
+    """Intents that stand at the exchange more than once."""
     fills: int = 0
     last_fill_ms: int | None = None
     _names: dict[str, str] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Orders:
         name = new.plan.client_order_id
         self.by_id[name] = new
         self._names.update((order_id, name) for order_id in new.order_ids - old.order_ids)
+        if len(new.order_ids) > 1:
+            self.doubled.add(name)
         if new.alive:
             self._alive.add(name)
         else:

@@ -23,6 +23,7 @@ from engine.venues.kalshi.rest import KalshiRest
 from engine.venues.kalshi.wire import Intent, NewOrder, TimeInForce, to_wire
 from state.clock import NANOS, Clock, LiveMarketClock, MarketClock
 from state.events import EventType
+from state.home import Home
 
 GROUP_LIMIT = 1_000 * ONE_CONTRACT
 """Contracts filled within 15 s at which the exchange cancels the whole group by itself."""
@@ -158,6 +159,15 @@ class OrderPath:
         if new is not old:
             self.journal.queue(changes(old, new))
         return new
+
+    async def read_on(self) -> None:
+        """Fold what the journal got since the last call, from other processes too; at first all of it."""
+        for line in await self.journal.read_on():
+            try:
+                self.orders.fold(line)
+            except ValueError as error:
+                told = f"{Home.intents.path}: {error}; the exchange is asked"
+                self.emit(EventType.JOURNAL_LINE_UNREADABLE, told, severity="error")
 
     def lost_by_others(self) -> None:
         """An intent of another run that has no answer by now left, or did not: only asking tells."""

@@ -25,8 +25,6 @@ from engine.orders.reconciling import (
 )
 from state.clock import NANOS
 from state.document import DocumentWriter
-from state.events import EventType
-from state.home import Home
 from state.models.reconciliation import CheckedPosition, Reconciliation
 
 ATTEMPTS = 3
@@ -83,7 +81,8 @@ class Reconciler:
 
     async def _round(self) -> tuple[Listed, tuple[str, ...]]:
         orders = self.path.orders
-        await self._read_on()
+        await self.path.read_on()
+        self.path.lost_by_others()
         before = {order.plan.client_order_id: order.state for order in orders.alive()}
         listed = await self._ask()
         for order, found in evidence(orders, listed):
@@ -93,16 +92,6 @@ class Reconciler:
         await self.path.journal.flush()
         self._known_until = listed.market_at
         return listed, differences(orders, listed, before)
-
-    async def _read_on(self) -> None:
-        """What other processes did (FLATTEN), and at the start everything: the journal is folded from where we were."""
-        for line in await self.path.journal.read_on():
-            try:
-                self.path.orders.fold(line)
-            except ValueError as error:
-                told = f"{Home.intents.path}: {error}; the exchange is asked"
-                self.path.emit(EventType.JOURNAL_LINE_UNREADABLE, told, severity="error")
-        self.path.lost_by_others()
 
     async def _ask(self) -> Listed:
         rest, clock, market = self.path.rest, self.path.clock, self.path.market_clock

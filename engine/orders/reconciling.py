@@ -90,7 +90,6 @@ def differences(orders: Orders, listed: Listed, before: Mapping[str, State]) -> 
     ]
     untold = [order.plan.client_order_id for order in lived if order.state is State.GONE]
     short = [f"{format_count(order.missing)} of {order.plan.client_order_id}" for order in lived if order.missing]
-    doubled = [order.plan.client_order_id for order in orders.by_id.values() if len(order.order_ids) > 1]
     return tuple(
         reason
         for reason in (
@@ -98,7 +97,7 @@ def differences(orders: Orders, listed: Listed, before: Mapping[str, State]) -> 
             _some("the exchange does not list orders that should rest", unseen),
             _some("ended, and no listing tells how", untold),
             _some("fills are missing", short),
-            _some("one intent stands at the exchange more than once", doubled),
+            _some("one intent stands at the exchange more than once", sorted(orders.doubled)),
             _some("fills of orders that we do not know", _strange_fills(orders, listed)),
             _some("positions differ", _positions(orders, listed)),
             _some(WAITS, [order.plan.client_order_id for order in orders.unresolved()]),

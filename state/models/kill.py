@@ -12,12 +12,12 @@ Rung = Literal["sentinel_durable", "engine_denied", "cancel_sent", "verified_1",
 class KillEvent(JournalLine):
     """One line of `logs/kill.jsonl`."""
 
-    act: Literal["engaged", "again", "rung", "left", "disarmed", "cleared", "started", "refused"]
+    act: Literal["engaged", "again", "rung", "left", "disarmed", "cleared", "started", "refused", "flatten"]
     kill_id: str | None = None
     """Identity of the sentinel (inode and mtime); None for acts outside a kill."""
     rung: Rung | None = None
     left: int | None = None
-    """Orders still resting; None: unknown."""
+    """Orders still resting, of a flatten positions still held; None: unknown."""
     by: str
     """Who: user, terminal and ssh client where known, or the process that acted."""
     why: str = ""

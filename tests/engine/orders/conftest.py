@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from engine.orders.journal import OrderJournal
 from engine.orders.path import OrderPath, Wish
 from engine.orders.reconciler import Reconciler
 from engine.venues.kalshi.errors import NotSent, Rejected, VenueError
+from engine.venues.kalshi.models import BookLevels
 from engine.venues.kalshi.portfolio import (
     AccountFill,
     Cancelled,
@@ -57,6 +58,12 @@ class Desk:
     hidden: set[str] = field(default_factory=set)
     """Orders that listings do not show."""
     on_body: Callable[[NewOrder], None] = lambda _: None
+    books: dict[str, BookLevels] = field(default_factory=dict)
+
+    async def orderbooks(self, tickers: Sequence[str]) -> dict[str, BookLevels]:
+        if self.asking:
+            raise self.asking.pop(0)
+        return {ticker: self.books[ticker] for ticker in tickers if ticker in self.books}
 
     async def create_order_group(self, limit: int) -> str:
         self.groups.append(f"group-{len(self.groups) + 1}")
@@ -108,7 +115,21 @@ class Desk:
             order_group_id=order.order_group_id,
         )
         self.orders_[order.client_order_id] = made
-        return made
+        if not resting:
+            self._take(order)
+        return self.orders_[order.client_order_id]
+
+    def _take(self, order: NewOrder) -> None:
+        """An IOC takes what the book offers at its price; reduce-only no more than is held."""
+        book = self.books[order.ticker]
+        offers = book.asks if order.side is BookSide.BID else book.bids
+        held = self.positions_.get(order.ticker, 0)
+        closable = max(0, held if order.side is BookSide.ASK else -held)
+        count = min(order.count, sum(size for price, size in offers if price == order.price), closable)
+        if count:
+            taken = replace(self.orders_[order.client_order_id], remaining=count)
+            self.orders_[order.client_order_id] = taken
+            self.fill(order.client_order_id, count)
 
     def fill(self, client_order_id: str, count: int = ONE_CONTRACT) -> AccountFill:
         """Fill part of an order."""
@@ -163,6 +184,8 @@ class Desk:
         return [each for each in self.fills_ if since is None or each.at is None or each.at >= since]
 
     async def positions(self) -> list[Position]:
+        if self.asking:
+            raise self.asking.pop(0)
         return [Position(ticker, count, 0, 0, 0, None) for ticker, count in self.positions_.items() if count]
 
     async def settlements(self) -> list[Settlement]:

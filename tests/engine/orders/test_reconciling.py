@@ -184,6 +184,34 @@ async def test_a_torn_line_is_told_and_the_exchange_asked(run: Any, successor: A
     assert any("cannot be read" in message for _, message, _ in emit.lines)
 
 
+async def test_gone_and_in_no_listing_is_a_difference(run: Any, exchange: Any) -> None:
+    order = await run.place()
+    exchange.cancel(order.plan.client_order_id)
+    await run.path.cancel(order)
+    exchange.hidden.add(order.plan.client_order_id)
+    assert (await run.reconcile()).reasons == (f"ended, and no listing tells how: {order.plan.client_order_id}",)
+
+
+async def test_one_intent_accepted_twice_is_a_difference(run: Any, exchange: Any) -> None:
+    order = await run.place()
+    name = order.plan.client_order_id
+    exchange.orders_["twin"] = replace(exchange.orders_[name], order_id="x-twin")
+    assert (await run.reconcile()).reasons == (f"one intent stands at the exchange more than once: {name}",)
+
+
+async def test_a_fill_told_after_its_market_paid_out_is_held_no_more(run: Any, exchange: Any, successor: Any) -> None:
+    order = await run.place(count=300)
+    exchange.fill(order.plan.client_order_id, 100)
+    await run.reconcile()
+    kept = exchange.fill(order.plan.client_order_id, 100)
+    exchange.fills_.remove(kept)
+    exchange.settle("T-1")
+    await run.reconcile()
+    exchange.fills_.append(kept)
+    assert (await run.reconcile()).ok
+    assert (await successor().reconcile()).ok
+
+
 # What was lost
 
 
