@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 from engine.market.money import Count, Micros, Price, parse_count, parse_money, parse_price
 from engine.venues.kalshi.wire import BookSide
 
+_END_OF_TIME_MS = 253_402_300_800_000  # year 10000
+
 
 @dataclass(frozen=True, slots=True)
 class BookReplaced:
@@ -229,7 +231,10 @@ FeedEvent: TypeAlias = (
 
 def _ts_ms(msg: Mapping[str, Any]) -> int:
     value = msg.get("ts_ms")
-    return int(value) if value is not None else int(msg["ts"]) * 1_000
+    at = int(value) if value is not None else int(msg["ts"]) * 1_000
+    if not 0 <= at < _END_OF_TIME_MS:
+        raise ValueError(f"ts_ms {at}: no instant of a calendar")
+    return at
 
 
 def _side(msg: Mapping[str, Any], name: str, older: str) -> BookSide:
