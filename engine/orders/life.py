@@ -5,7 +5,7 @@ sent; or *unresolved*: it left, and nobody answered. Evidence comes from three s
 listings) in any order and more than once, so an order is a join of what it was told: any order and any repetition of
 the same evidence ends in the same state. The exchange's words are ranked by its own time; an end is final at the
 exchange, so an old listing wakes no order that has ended, and an order counts as ended only when every fill it is said
-to have had is here.
+to have had is here. The answer to a cancel is no end yet: it has come before its effect, and instead of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class State(StrEnum):
     RESTING = "resting"
     PARTLY_FILLED = "partly_filled"
     GONE = "gone"
-    """A cancel found nothing resting: cancelled, filled or both; the exchange has not said which."""
+    """A cancel was answered, done or 404: by that nothing rests, and no frame or listing shows yet how it ended."""
     ENDING = "ending"
     """Told that it ended, but not every fill it had is here."""
     FILLED = "filled"
@@ -113,9 +113,10 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class NothingRests:
-    """A cancel was answered with 404."""
+    """A cancel was answered. `filled` is what the answer leaves for fills; a 404 says nothing of them."""
 
     order_id: str
+    filled: Count = 0
 
 
 Evidence: TypeAlias = Ours | Told | Filled | NothingRests
@@ -147,7 +148,9 @@ class Order:
             case Filled():
                 return replace(self, order_ids=self._named(evidence.order_id), fills=_with(self.fills, evidence.fill))
             case NothingRests():
-                return replace(self, order_ids=self._named(evidence.order_id), nothing_rests=True)
+                told_filled = max(self.told_filled, evidence.filled)
+                named = self._named(evidence.order_id)
+                return replace(self, order_ids=named, nothing_rests=True, told_filled=told_filled)
 
     @property
     def order_id(self) -> str | None:

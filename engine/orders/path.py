@@ -128,15 +128,12 @@ class OrderPath:
     async def cancel(self, order: Order) -> Order:
         """Cancel one order that the exchange has named; what is known of it then. Raises what the client raises.
 
-        A 404 does not say whether it was cancelled or filled: the order is gone until a listing tells.
+        Whatever the answer, a frame or a listing has to show the end: until then the order is gone.
         """
         assert order.order_id is not None, f"{order.plan.client_order_id}: the exchange has not named it"
         outcome = await self.rest.cancel_order(order.order_id, order.plan.ticker)
-        if isinstance(outcome, Cancelled):
-            filled = max(0, order.plan.count - outcome.reduced_by)
-            known = self.hear(order, Told(order.order_id, OrderStatus.CANCELED, filled, 0))
-        else:
-            known = self.hear(order, NothingRests(order.order_id))
+        filled = max(0, order.plan.count - outcome.reduced_by) if isinstance(outcome, Cancelled) else 0
+        known = self.hear(order, NothingRests(order.order_id, filled))
         await self.journal.flush()
         return known
 

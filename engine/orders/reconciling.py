@@ -7,7 +7,7 @@ that is missing is one, and shuts the gate until it is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -89,13 +89,15 @@ def differences(orders: Orders, listed: Listed, before: Mapping[str, State]) -> 
         if order.state in (State.RESTING, State.PARTLY_FILLED) and not order.order_ids & shown
     ]
     untold = [order.plan.client_order_id for order in lived if order.state is State.GONE]
+    risen = [order.plan.client_order_id for order in _risen(orders, listed)]
     short = [f"{format_count(order.missing)} of {order.plan.client_order_id}" for order in lived if order.missing]
     return tuple(
         reason
         for reason in (
             _some("at the exchange rests what we do not know", unknown),
             _some("the exchange does not list orders that should rest", unseen),
-            _some("ended, and no listing tells how", untold),
+            _some("cancelled, and no listing shows the end", untold),
+            _some("ended, and listed as resting", risen),
             _some("fills are missing", short),
             _some("one intent stands at the exchange more than once", sorted(orders.doubled)),
             _some("fills of orders that we do not know", _strange_fills(orders, listed)),
@@ -125,6 +127,16 @@ def _strange_fills(orders: Orders, listed: Listed) -> list[str]:
         and fill.ticker not in orders.settled
         and (fill.at is None or milliseconds(fill.at) > orders.flat_ms)
     ]
+
+
+def _risen(orders: Orders, listed: Listed) -> Iterator[Order]:
+    """Orders that have ended, and that the exchange still lists when no lag explains it any more."""
+    for each in listed.resting:
+        order = orders.find(each.client_order_id, each.order_id)
+        if order is not None and order.state in (State.CANCELLED, State.FILLED, State.ENDING):
+            ended_ms = 0 if order.word is None else order.word.at_ms
+            if milliseconds(listed.market_at - LAG) > ended_ms:
+                yield order
 
 
 def _positions(orders: Orders, listed: Listed) -> list[str]:

@@ -36,7 +36,7 @@ evidences = st.one_of(
         told, st.sampled_from(OrderStatus), st.sampled_from([0, 100, 200, 300]), st.integers(0, 4), st.just("x-1")
     ),
     st.builds(fill, st.sampled_from(["t-1", "t-2", "t-3"]), st.sampled_from([100, 200]), st.integers(0, 3)),
-    st.just(NothingRests("x-1")),
+    st.builds(NothingRests, st.just("x-1"), st.sampled_from([0, 100])),
 )
 
 
@@ -93,6 +93,9 @@ STATES = {
     "cancelled after a fill": ((told(CANCELED, 100, 2), fill()), State.CANCELLED),
     "cancel ack without a time": ((told(RESTING, 100, 9), fill(), told(CANCELED, 100, 0)), State.CANCELLED),
     "the cancel ack says less than a fill that came": ((told(CANCELED, 0, 2), fill()), State.CANCELLED),
+    "cancel acknowledged": ((told(RESTING), NothingRests("x-1", 0)), State.GONE),
+    "cancel acknowledged, and shown": ((NothingRests("x-1", 100), told(CANCELED, 100, 2), fill()), State.CANCELLED),
+    "cancel acknowledged, a fill missing": ((NothingRests("x-1", 100), told(CANCELED, 0, 2)), State.ENDING),
     "404 on cancel": ((told(RESTING), NothingRests("x-1")), State.GONE),
     "404 on cancel, an old listing": ((NothingRests("x-1"), told(RESTING, 0, 9)), State.GONE),
     "404 on cancel, then told": ((NothingRests("x-1"), told(CANCELED, 0, 2)), State.CANCELLED),

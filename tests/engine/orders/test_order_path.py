@@ -197,11 +197,13 @@ async def test_an_unknown_status_word_changes_nothing(run: Any) -> None:
     assert run.path.orders.by_id[order.plan.client_order_id] == order
 
 
-async def test_a_cancel_is_an_end_once_its_fills_are_here(run: Any, exchange: Any) -> None:
+async def test_a_cancel_is_an_end_once_it_is_shown_and_its_fills_are_here(run: Any, exchange: Any) -> None:
     order = await run.place(count=300)
     made = exchange.fill(order.plan.client_order_id, 100)
     cancelled = await run.path.cancel(order)
-    assert (cancelled.state, cancelled.missing) == (State.ENDING, 100)
+    assert (cancelled.state, cancelled.missing) == (State.GONE, 100)
+    run.path.on_frame(own_order(order.order_id, None, "canceled", 100))
+    assert run.path.orders.by_id[order.plan.client_order_id].state is State.ENDING
     run.path.on_frame(own_fill(made.order_id, None))
     assert run.path.orders.by_id[order.plan.client_order_id].state is State.CANCELLED
 

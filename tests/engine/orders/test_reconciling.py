@@ -127,8 +127,16 @@ async def test_a_stale_listing_after_a_cancel_wakes_nothing(run: Any, exchange: 
     ended = exchange.orders_[order.plan.client_order_id]
     stale = replace(ended, status=OrderStatus.RESTING, remaining=100, updated=ended.created)
     exchange.orders_[order.plan.client_order_id] = stale
+    result = await run.reconcile()
+    assert result.reasons == (f"cancelled, and no listing shows the end: {order.plan.client_order_id}",)
+    assert run.path.orders.working() == []
+    exchange.orders_[order.plan.client_order_id] = ended
+    assert (await run.reconcile()).ok
+    exchange.orders_[order.plan.client_order_id] = stale
     assert (await run.reconcile()).ok
     assert run.path.orders.working() == []
+    clock.advance(6)
+    assert (await run.reconcile()).reasons == (f"ended, and listed as resting: {order.plan.client_order_id}",)
 
 
 async def test_a_market_that_paid_out_drops_out(run: Any, exchange: Any, successor: Any) -> None:
@@ -189,7 +197,9 @@ async def test_gone_and_in_no_listing_is_a_difference(run: Any, exchange: Any) -
     exchange.cancel(order.plan.client_order_id)
     await run.path.cancel(order)
     exchange.hidden.add(order.plan.client_order_id)
-    assert (await run.reconcile()).reasons == (f"ended, and no listing tells how: {order.plan.client_order_id}",)
+    assert (await run.reconcile()).reasons == (
+        f"cancelled, and no listing shows the end: {order.plan.client_order_id}",
+    )
 
 
 async def test_one_intent_accepted_twice_is_a_difference(run: Any, exchange: Any) -> None:
