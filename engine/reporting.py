@@ -69,7 +69,7 @@ class Reporter:
         with _noting(failed):
             self.gate.write(seen.gate)
         with _noting(failed):
-            self.heartbeat.write(self._beat(result, seen, errors))
+            self._write_beat(self._beat(result, seen, errors))
         with _noting(failed):
             await self.positions.write_off_loop(book())
         with _noting(failed):
@@ -77,6 +77,14 @@ class Reporter:
         self._tell_changes(seen.gate, bool(errors), errors)
         if failed:
             raise failed[0] if len(failed) == 1 else ExceptionGroup("; ".join(map(str, failed)), failed)
+
+    def _write_beat(self, beat: Heartbeat) -> None:
+        """A full disk is no hang: the supervisor, which would end the engine for one, sees the file touched."""
+        try:
+            self.heartbeat.write(beat)
+        except OSError:
+            self.heartbeat.touch()
+            raise
 
     def _beat(self, result: CycleResult, seen: Observed, errors: tuple[str, ...]) -> Heartbeat:
         return self.identity.model_copy(

@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 from pathlib import Path
+from stat import S_ISREG
 from typing import Generic, TypeVar
 
 from state.clock import Clock
@@ -45,7 +46,7 @@ class DocumentWriter(Generic[M]):
     def heal(self) -> M | None:
         """At start, and on taking over from another writer: the last good value; a bad file becomes the default.
 
-        Returns None where nothing good was found. Raises OSError when the disk refuses.
+        Returns None where nothing good was found. Raises OSError when the disk refuses to tell or to take.
         """
         with self._lock:
             self._remove_leftovers()
@@ -56,6 +57,8 @@ class DocumentWriter(Generic[M]):
                 if reading.value is not None:
                     self._remember(signature, raw, reading.value)
                     return reading.value
+            elif isinstance(raw, OSError) and _is_regular(self._path):
+                raise raw  # what was not read is not judged: it may be a good one
             else:
                 reading = unreadable(raw)
             if reading.outcome is not Outcome.MISSING:
@@ -68,6 +71,14 @@ class DocumentWriter(Generic[M]):
         """Put `value` there, enveloped with boot, sequence and time. Raises OSError only: the disk refuses."""
         with self._lock:
             self._replace(value)
+
+    def touch(self) -> bool:
+        """A sign of life where the disk takes no more: the time of the file that stands moves on. Whether it did."""
+        try:
+            os.utime(self._path, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
     async def write_off_loop(self, value: M) -> None:
         """`write` in a thread, in the order of the calls: a durable document waits for the disk."""
@@ -155,6 +166,13 @@ def _create(path: str, data: bytes, durable: bool) -> Signature:
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
     finally:
         os.close(fd)
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _signature(path: Path) -> Signature | None:

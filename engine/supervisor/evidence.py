@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from engine.supervisor.permits import Evidence, ProgressWatch, disk_free_share
@@ -28,10 +29,12 @@ class EvidenceRoom:
     _pid: int | None = None
     _started_ns: int = 0
     _heard_ns: int | None = None
+    _file: tuple[int, int, int] | None = None
 
     def engine_started(self, pid: int) -> None:
         """Silence of that engine is counted from now."""
         self._pid, self._started_ns, self._heard_ns = pid, self.clock.boottime_ns(), None
+        self._file = self._heartbeat_file()
 
     def engine_was_heard(self) -> bool:
         """Whether the engine started last gave any sign of life. Without one it was never permitted to send."""
@@ -74,8 +77,22 @@ class EvidenceRoom:
     def _read_heartbeat(self) -> Reading[Heartbeat]:
         found = self.heartbeat.read()
         if found.value is not None and found.value.pid == self._pid and found.age_s is not None:
-            self._heard_ns = self.clock.boottime_ns() - round(found.age_s * NANOS)
+            self._heard(self.clock.boottime_ns() - round(found.age_s * NANOS))
+        before, self._file = self._file, self._heartbeat_file()
+        if before and self._file and before[:2] == self._file[:2] and before != self._file:
+            self._heard(self.clock.boottime_ns())  # touched: the disk takes no more, but the engine lives
         return found
+
+    def _heard(self, at_ns: int) -> None:
+        self._heard_ns = at_ns if self._heard_ns is None else max(self._heard_ns, at_ns)
+
+    def _heartbeat_file(self) -> tuple[int, int, int] | None:
+        """Inode, size and time of the file; None when there is none to be seen."""
+        try:
+            found = os.stat(self.home.path(Home.heartbeat), follow_symlinks=False)  # noqa: PTH116  (as the reader does)
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _asked_age(self, view: Reading[ExchangeView]) -> float | None:
         """Age of the exchange's answer itself, not of the file that repeats it."""

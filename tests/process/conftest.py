@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from inotify_simple import INotify, flags
 
 T = TypeVar("T")
-CHANGES = flags.CREATE | flags.MOVED_TO | flags.MODIFY | flags.DELETE
+CHANGES = flags.CREATE | flags.MOVED_TO | flags.MODIFY | flags.DELETE | flags.ATTRIB
 PATIENCE_S = 30.0
 LOOK_MS = 100
 """What no file tells (a process that ended, an answer of the exchange) is asked again after so long."""

@@ -144,7 +144,7 @@ def small_disk(desk: Desk) -> Iterator[Path]:
     try:
         yield desk.home
     finally:
-        for command in desk.commands:
+        for command in reversed(desk.commands):  # the exchange was the first
             if command.poll() is None:
                 command.terminate()
                 command.wait(30)
@@ -154,24 +154,42 @@ def small_disk(desk: Desk) -> Iterator[Path]:
 def test_a_full_disk_takes_the_permit_and_nothing_else_and_all_is_well_once_there_is_room(
     desk: Desk, small_disk: Path
 ) -> None:
-    desk.exchange()
+    desk.exchange(supervisor={"hang_s": 2.0, "heartbeat_s": 1.0})
     up = desk.up()
     before = desk.processes()
-    cycle = desk.document("bot_heartbeat")["cycle"]
+    engine, cycle = desk.pid("engine"), desk.document("bot_heartbeat")["cycle"]
     big = small_disk / "big"
     with big.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         while True:
-            file.write(b"x" * 65_536)
+            file.write(b"x" * 4_096)
     desk.wait_for("permit withheld", lambda: not desk.path("state/permit.json").exists())
-    assert desk.run("status") == 1
-    assert desk.processes() == before
+    desk.changes(60)  # some ten seconds of an engine that goes on, and touches its heartbeat every cycle
+    assert desk.pid("engine") == engine
+    assert desk.document("bot_heartbeat")["cycle"] <= cycle + 8
 
     big.unlink()
-    desk.wait_for("cycles go on", lambda: desk.document("bot_heartbeat").get("cycle", 0) > cycle + 4)
+    desk.wait_for("cycles went on", lambda: desk.document("bot_heartbeat").get("cycle", 0) > cycle + 20)
     desk.wait_for("the gate opens", lambda: desk.document("gate").get("open"))
     assert "degraded" in {line["engine_status"] for line in desk.lines("run")}
     assert desk.processes() == before
+    assert desk.events("TRADING_ENGINE_EXITED") == []
+    assert desk.run("down") == 0
+    assert up.wait(1) == 0
+
+
+def test_a_kill_on_a_full_disk_stops_everything(desk: Desk, small_disk: Path) -> None:
+    desk.exchange()
+    up = desk.up()
+    big = small_disk / "big"
+    with big.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(b"x" * 4_096)
     assert desk.run("kill", "on") == 0
-    desk.wait_for("the journal was caught up with", lambda: len(desk.resting()) == 0)
+    desk.wait_for("nothing rests", lambda: desk.resting() == [])
+    desk.wait_for("no leave is left", lambda: not desk.path("state/armed.json").exists())
+    assert not desk.path("state/permit.json").exists()
+    big.unlink()
+    assert desk.run("kill", "on", "--cancel") == 0
+    assert desk.status()["kill"]["engaged"] is True
     assert desk.run("down") == 0
     assert up.wait(1) == 0

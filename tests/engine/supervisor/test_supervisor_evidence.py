@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -98,6 +99,18 @@ class TestSilence:
         clock.advance(4)
         assert room.silence_s() == pytest.approx(4.0)
         assert not room.engine_was_heard()
+
+    def test_an_engine_whose_disk_takes_no_beat_lives_as_long_as_it_touches_the_last(
+        self, room: EvidenceRoom, home: Home, clock: SimulatedClock, engine: Any
+    ) -> None:
+        room.engine_started(PID)
+        engine.beat()
+        assert room.silence_s() == 0.0
+        for second in range(1, 4):
+            clock.advance(10)
+            assert room.silence_s() == pytest.approx(10.0)
+            os.utime(home.path(Home.heartbeat), (second, second))
+            assert room.silence_s() == 0.0
 
     @pytest.mark.parametrize("raw", [None, b"", b"{}", b"[1]", b"{" * 50])
     def test_a_heartbeat_damaged_for_a_moment_ends_no_engine(
