@@ -143,6 +143,14 @@ def disarm(anchor: sentinel.Anchor, clock: Clock, *, by: str, why: str) -> bool:
     return True
 
 
+def _take_start_back(home: Home, clock: Clock, *, by: str, why: str) -> None:
+    """Be sure that nothing is armed. Raises OSError when that cannot be told."""
+    with sentinel.Anchor(home) as anchor:
+        if anchor.doubt:
+            raise OSError(anchor.doubt)
+        disarm(anchor, clock, by=by, why=why)
+
+
 def clear(home: Home, clock: Clock, *, reason: str, kill_id: str | None = None, by: str | None = None) -> list[str]:
     """Remove the sentinel, and start nothing. Returns why not; empty when it is off now. Raises OSError.
 
@@ -156,8 +164,7 @@ def clear(home: Home, clock: Clock, *, reason: str, kill_id: str | None = None, 
     state = fold(home, clock)
     refusals = release.clear_refusals(home, state, kill_id)
     if not refusals:
-        with sentinel.Anchor(home) as anchor:
-            disarm(anchor, clock, by=by, why="clear")
+        _take_start_back(home, clock, by=by, why="clear")
         sentinel.prepare(home)  # before the switch goes off, the next kill must find its file
         record(home, clock, "cleared", kill_id=state.kill_id, by=by, why=reason)
         refusals = release.take_away(home, clock, state, mark)
@@ -180,15 +187,15 @@ def start(home: Home, clock: Clock, *, wait_after_cancel_s: float, by: str | Non
         refusals.append(supervisor)
     elif not refusals:
         record(home, clock, "started", by=by)
-        with sentinel.Anchor(home) as anchor:
-            try:
+        try:
+            with sentinel.Anchor(home) as anchor:
                 release.arm(anchor, clock, supervisor, by)
-            except OSError:
-                disarm(anchor, clock, by=by, why="the start failed")
-                raise
-            if anchor.look().engaged:
-                disarm(anchor, clock, by=by, why="killed while starting")
-                refusals.append(release.A_KILL_CAME)
+                if anchor.look().engaged:
+                    disarm(anchor, clock, by=by, why="killed while starting")
+                    refusals.append(release.A_KILL_CAME)
+        except OSError:
+            _take_start_back(home, clock, by=by, why="the start failed")
+            raise
     if refusals:
         record_anyway(home, clock, "refused", by=by, why=f"start: {'; '.join(refusals)}")
     return refusals
