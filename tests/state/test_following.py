@@ -1,4 +1,4 @@
-"""Following a journal through everything that happens to files."""
+"""D-09: following a journal that is rotated, truncated, replaced or moved away: no line is lost or comes twice."""
 
 from __future__ import annotations
 
