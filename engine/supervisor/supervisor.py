@@ -92,7 +92,6 @@ class Supervisor:
             severity="critical",
             traceback="".join(traceback.format_exception(error)),
         )
-        self._withdraw()
         self.stopping.set()
 
     def _woken(self, names: frozenset[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +38,7 @@ class Straw:
         self.stopped = 0
         self.permit_at_stop: bool | None = None
         self.home: Home | None = None
+        self.during_stop: Callable[[], object] = lambda: None
 
     async def keep(self) -> None:
         self.pid = PID
@@ -47,6 +48,7 @@ class Straw:
 
     async def stop(self) -> None:
         assert self.home is not None
+        self.during_stop()
         self.permit_at_stop = self.home.path(Home.permit).exists()
         self.stopped += 1
         self.pid = None
@@ -156,6 +158,18 @@ async def test_a_kill_takes_the_permit_at_once(running: Any, leave: Any, until: 
     await until(lambda: not granted(), 0.5)
 
 
+async def test_a_kill_that_stood_before_it_started_is_enforced_at_once(
+    supervisor: Supervisor, home: Home, leave: Any, until: Any, granted: Any
+) -> None:
+    leave.arm()
+    leave.permit()
+    leave.kill()
+    task = asyncio.create_task(supervisor.run())
+    await until(lambda: not home.path(Home.armed).exists() and not granted(), 0.5)
+    supervisor.stopping.set()
+    await finished(task)
+
+
 async def test_between_two_changes_it_rests(
     supervisor: Supervisor, running: Any, board: Board, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,11 +230,12 @@ async def test_a_start_that_cannot_be_taken_back_hinders_no_stop(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("state.kill.disarm", refuse)
+    straw.during_stop = supervisor.permit.judge  # everything holds still
     venue.rest_order("a")
     supervisor.stopping.set()
     assert await finished(running) == os.EX_OK
     assert not granted()
-    assert straw.stopped == 1
+    assert (straw.stopped, straw.permit_at_stop) == (1, False)
     assert venue.known == {}
 
 

@@ -112,6 +112,16 @@ class TestSilence:
             os.utime(home.path(Home.heartbeat), (second, second))
             assert room.silence_s() == 0.0
 
+    def test_a_beat_from_before_the_start_is_of_an_engine_that_had_the_same_pid(
+        self, room: EvidenceRoom, clock: SimulatedClock, engine: Any
+    ) -> None:
+        engine.beat()
+        clock.advance(3_600)
+        room.engine_started(PID)
+        clock.advance(1)
+        assert room.silence_s() == pytest.approx(1.0)
+        assert not room.engine_was_heard()
+
     @pytest.mark.parametrize("raw", [None, b"", b"{}", b"[1]", b"{" * 50])
     def test_a_heartbeat_damaged_for_a_moment_ends_no_engine(
         self, room: EvidenceRoom, home: Home, clock: SimulatedClock, engine: Any, raw: bytes | None
