@@ -6,10 +6,12 @@ the last of them is gone, however they went.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,6 +61,7 @@ class Lock:
         for attempt in range(RETRIES):
             fd = os.open(self._path, _OPEN, FILE_MODE)
             try:
+                _refuse_irregular(fd, self._path)
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(self._path, fd):
                     _name_holder(fd, self._clock)
@@ -116,10 +119,11 @@ class Lock:
 def holder(home: Home, name: str) -> Holder | None:
     """Who holds the lock, or None when it is free or was never taken. Raises OSError when that cannot be told."""
     try:
-        fd = os.open(home.state / f"{name}.lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(home.state / f"{name}.lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     try:
+        _refuse_irregular(fd, home.state / f"{name}.lock")
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _read_holder(fd)
@@ -147,10 +151,15 @@ def start_id(pid: int) -> str:
     Raises ProcessLookupError when there is no such process.
     """
     try:
-        stat = Path("/proc", str(pid), "stat").read_bytes()
+        told = Path("/proc", str(pid), "stat").read_bytes()
     except FileNotFoundError:
         raise ProcessLookupError(f"no process {pid}") from None
-    return f"{pid}-{int(stat[stat.rindex(b')') + 2 :].split()[19])}"
+    return f"{pid}-{int(told[told.rindex(b')') + 2 :].split()[19])}"
+
+
+def _refuse_irregular(fd: int, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
 
 
 def _name_holder(fd: int, clock: Clock) -> None:

@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         print(f"flightdeck down: {error}", file=sys.stderr)
         return os.EX_CONFIG
     except OSError as error:
-        print(f"flightdeck down: {home.state}: {error.strerror}", file=sys.stderr)
+        print(f"flightdeck down: {error.filename or home.state}: {error.strerror}", file=sys.stderr)
         return os.EX_IOERR
     if running is None:
         print(f"no supervisor runs in {home.root}")

@@ -148,3 +148,11 @@ def test_the_identity_of_a_process_tells_it_from_a_later_one_of_the_same_number(
     assert (int(pid), int(started) > 0) == (os.getpid(), True)
     with pytest.raises(ProcessLookupError):
         start_id(2**22 + 1)
+
+
+def test_a_pipe_in_the_place_of_a_lock_is_named_and_never_waited_for(home: Home, clock: SimulatedClock) -> None:
+    os.mkfifo(home.state / "engine.lock")
+    with pytest.raises(OSError, match="is not a regular file"):
+        holder(home, "engine")
+    with pytest.raises(OSError, match="is not a regular file"):
+        Lock(home, "engine", clock).acquire()
