@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 import urllib.parse
 import urllib.request
@@ -18,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyte
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -29,7 +34,7 @@ CHANGES = flags.CREATE | flags.MOVED_TO | flags.MODIFY | flags.DELETE | flags.AT
 PATIENCE_S = 30.0
 LOOK_MS = 100
 """What no file tells (a process that ended, an answer of the exchange) is asked again after so long."""
-RUNGS = ["sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2"]
+COLUMNS, ROWS = 120, 40
 
 
 @dataclass
@@ -56,6 +61,14 @@ class Desk:
     def argv(self, *words: str) -> list[str]:
         home = [] if "--home" in words else ["--home", str(self.home)]
         return [sys.executable, "-P", "-m", "flightdeck", *words, *home]
+
+    def terminal(self, name: str) -> Terminal:
+        """Start a command on a terminal of its own."""
+        terminal = Terminal(self, name)
+        for end in ("out", "err"):
+            (self.said / f"{len(self.commands)}.{end}").touch()
+        self.commands.append(terminal.command)
+        return terminal
 
     def run(self, *words: str, seconds: float = PATIENCE_S) -> int:
         """Run a command to its end; its exit code."""
@@ -219,7 +232,8 @@ class Desk:
         credentials = json.loads(self.path("credentials/credentials.json").read_bytes())
         url = f"{credentials['base_url']}{path}"
         stamp = str(time.time_ns() // 1_000_000)
-        key = load_pem_private_key(Path(credentials["private_key_path"]).read_bytes(), None)
+        key_file = self.path("credentials") / Path(credentials["private_key_path"]).name  # the home may have moved
+        key = load_pem_private_key(key_file.read_bytes(), None)
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
         message = f"{stamp}GET{urllib.parse.urlsplit(url).path}".encode()
         signature = key.sign(message, pss, hashes.SHA256())  # type: ignore[union-attr, call-arg]
@@ -251,6 +265,44 @@ class Desk:
         return int(clock["anchor_ns"] + (created - start).total_seconds() * 1e9 / clock["speed"])
 
 
+class Terminal:
+    """A terminal of 120×40 with one of our commands on it."""
+
+    def __init__(self, desk: Desk, name: str) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        os.set_blocking(self.master, False)
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self.screen)
+        self.command = subprocess.Popen(
+            desk.argv(name),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=os.environ | desk.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
+        )
+        os.close(slave)
+
+    def shows(self, text: str) -> bool:
+        """Whether `text` is on the screen now."""
+        try:
+            while said := os.read(self.master, 65_536):
+                self._stream.feed(said)
+        except OSError:
+            pass  # nothing more for now, or nobody on the other side any more
+        return any(text in line for line in self.screen.display)
+
+    def press(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def close(self) -> None:
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
+
 def _line(setting: tuple[str, object]) -> str:
     """A line of TOML; JSON writes strings, numbers and booleans as TOML does."""
     return f"{setting[0]} = {json.dumps(setting[1])}\n"
@@ -275,6 +327,19 @@ def _sweep(desk: Desk) -> dict[int, str]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return left
+
+
+@pytest.fixture
+def console_demo(desk: Desk) -> Iterator[Terminal]:
+    """A demo with its console on a terminal, trading."""
+    terminal = desk.terminal("demo")
+    try:
+        desk.wait_for("the console shows a desk that trades", lambda: terminal.shows("MAY TRADE"))
+    except AssertionError:
+        print("\n".join(terminal.screen.display))
+        raise
+    yield terminal
+    terminal.close()
 
 
 @pytest.fixture

@@ -2,81 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import signal
-import struct
 import subprocess
-import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyte
 import pytest
 
 if TYPE_CHECKING:
-    from tests.process.conftest import Desk
+    from tests.process.conftest import Desk, Terminal
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(90)]
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS, ROWS = 120, 40
-
-
-class Terminal:
-    """A terminal of 120×40 with one of our commands on it."""
-
-    def __init__(self, desk: Desk, name: str) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        os.set_blocking(self.master, False)
-        self.screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.ByteStream(self.screen)
-        self.command = subprocess.Popen(
-            desk.argv(name),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=os.environ | desk.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
-        )
-        os.close(slave)
-
-    def shows(self, text: str) -> bool:
-        """Whether `text` is on the screen now."""
-        try:
-            while said := os.read(self.master, 65_536):
-                self._stream.feed(said)
-        except OSError:
-            pass  # nothing more for now, or nobody on the other side any more
-        return any(text in line for line in self.screen.display)
-
-    def press(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def close(self) -> None:
-        if self.master >= 0:
-            os.close(self.master)
-            self.master = -1
-
-
-@pytest.fixture
-def console_demo(desk: Desk) -> Iterator[Terminal]:
-    """A demo with its console on a terminal, trading."""
-    terminal = Terminal(desk, "demo")
-    desk.commands.append(terminal.command)
-    for end in ("out", "err"):
-        (desk.said / f"0.{end}").touch()
-    try:
-        desk.wait_for("the console shows a desk that trades", lambda: terminal.shows("MAY TRADE"))
-    except AssertionError:
-        print("\n".join(terminal.screen.display))
-        raise
-    yield terminal
-    terminal.close()
 
 
 def gone(desk: Desk, command: subprocess.Popen[bytes]) -> int:
@@ -133,7 +72,7 @@ def test_a_console_that_dies_ends_its_demo_with_its_own_code(desk: Desk, console
 
 def test_a_console_on_a_home_where_others_run_the_engine_stops_nothing(desk: Desk) -> None:
     demo = desk.demo()
-    console = Terminal(desk, "console")
+    console = desk.terminal("console")
     desk.wait_for("the console shows the desk", lambda: console.shows("MAY TRADE"))
     console.press(b"q")
     assert console.command.wait(30) == 0

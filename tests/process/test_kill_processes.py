@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.process.conftest import Desk
+    from tests.process.conftest import Desk, Terminal
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(150)]
 
@@ -144,4 +144,55 @@ def test_a_command_that_cancels_says_nothing_for_an_engine_that_may_still_send(d
     desk.wait_for("the engine denies for itself", lambda: len(kill(desk)["rungs"]) == len(RUNGS))
     os.kill(supervisor, signal.SIGCONT)
     assert_stays_killed(desk)
+    desk.end(demo)
+
+
+def test_k_in_the_console_kills_and_shows_each_rung_with_its_time(desk: Desk, console_demo: Terminal) -> None:
+    console_demo.press(b"K")
+    assert_killed(desk, by="engine")
+    desk.wait_for("the console says so", lambda: console_demo.shows("KILLED"))
+    for rung in kill(desk)["rungs"]:
+        desk.wait_for(f"{rung['name']} is on screen", lambda rung=rung: console_demo.shows(rung["name"].split("_")[0]))  # type: ignore[misc]
+    assert "console" in kill(desk)["why"] or "console" in of_this_kill(desk)[0]["via"]
+    assert_stays_killed(desk)
+    go_again(desk)
+    desk.wait_for("the console shows that too", lambda: console_demo.shows("MAY TRADE"))
+    console_demo.press(b"q")
+    assert console_demo.command.wait(30) == 0
+
+
+def test_a_kill_while_the_exchange_hangs_denies_at_once_and_claims_no_more_than_is_known(desk: Desk) -> None:
+    demo = desk.demo()
+    exchange = desk.signal("exchange", signal.SIGSTOP)
+    command(desk)
+    desk.wait_for("denied", lambda: any(line.get("rung") == "engine_denied" for line in of_this_kill(desk)))
+    desk.wait_for("no leave is left", lambda: not desk.path("state/armed.json").exists())
+    assert not desk.path("state/permit.json").exists()
+    assert [rung["name"] for rung in kill(desk)["rungs"]] == RUNGS[:2]
+    assert desk.run("kill", "clear", "--reason", "a test", "--confirm", "CLEAR") == 1
+    assert "not verified" in desk.err()
+
+    os.kill(exchange, signal.SIGCONT)
+    assert_killed(desk, by="")
+    desk.end(demo)
+
+
+def test_a_home_that_is_moved_away_sends_nothing_and_needs_a_start_when_it_is_back(desk: Desk) -> None:
+    demo = desk.demo()
+    before = desk.processes()
+    away = desk.home.with_name("away")
+    desk.home.rename(away)
+    desk.home = away
+    desk.wait_for("the start is taken back", lambda: not desk.path("state/armed.json").exists())
+    assert not desk.path("state/permit.json").exists()
+    desk.wait_for("all is cancelled all the same", lambda: desk.orders() and desk.resting() == [])
+    sent = {order["order_id"] for order in desk.orders()}
+
+    desk.home = away.rename(away.with_name("home"))
+    desk.cycles(3)
+    assert {order["order_id"] for order in desk.orders()} == sent
+    assert desk.processes() == before
+    assert desk.document("gate")["open"] is False
+    desk.wait_for("start is taken", lambda: desk.run("kill", "start", "--confirm", "START") == 0)
+    desk.wait_for("orders rest again", lambda: len(desk.resting()) == 6)
     desk.end(demo)
