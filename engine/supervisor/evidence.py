@@ -47,8 +47,8 @@ class EvidenceRoom:
         A heartbeat that cannot be read takes nothing back: the next one is due within a cycle.
         """
         self._read_heartbeat()
-        heard = self._started_ns if self._heard_ns is None else self._heard_ns
-        return (self.clock.boottime_ns() - max(heard, self._started_ns)) / NANOS
+        heard_ns = self._started_ns if self._heard_ns is None else self._heard_ns
+        return (self.clock.boottime_ns() - heard_ns) / NANOS
 
     def gather(self, kill: Look, engine_pid: int | None, verified: bool) -> Evidence:
         """Everything a permit depends on, as of now."""
@@ -84,7 +84,8 @@ class EvidenceRoom:
         return found
 
     def _heard(self, at_ns: int) -> None:
-        self._heard_ns = at_ns if self._heard_ns is None else max(self._heard_ns, at_ns)
+        if at_ns >= self._started_ns:  # else it is of an engine that had the same pid
+            self._heard_ns = max(self._heard_ns or 0, at_ns)
 
     def _heartbeat_file(self) -> tuple[int, int, int] | None:
         """Inode, size and time of the file; None when there is none to be seen."""

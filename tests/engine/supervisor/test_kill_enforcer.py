@@ -16,7 +16,7 @@ from state import kill_record
 from state.clock import SimulatedClock
 from state.home import Home
 from state.kill_journal import fold, record
-from state.sentinel import Anchor
+from state.sentinel import Anchor, Look
 
 PID = 4_242
 RUNGS = ["sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2"]
@@ -185,6 +185,11 @@ def test_a_kill_is_new_once_and_the_next_one_again(enforcer: KillEnforcer, leave
     assert not enforcer.new(anchor.look())
     leave.kill()
     assert enforcer.new(anchor.look())
+
+
+def test_a_doubt_that_comes_back_is_new_again(enforcer: KillEnforcer) -> None:
+    doubt = Look(True, "kill switch cannot be read: EIO")
+    assert [enforcer.new(look) for look in (doubt, doubt, Look(False, ""), doubt)] == [True, False, False, True]
 
 
 async def test_an_exchange_that_does_not_answer_at_first_is_asked_until_it_does(
