@@ -209,6 +209,7 @@ class Disk:
         return self._is_ours(path)
 
     def _is_ours(self, path: str) -> bool:
+        assert os.path.isabs(path), f"a trace does not tell where {path!r} is"
         return path == self.root or path.startswith(f"{self.root}/")
 
     def _parent(self, path: str) -> tuple[Folder, str]:

@@ -62,7 +62,7 @@ def look_at_all(writer: Writer, disk: Disk, calls: list[Call], folder: Path) -> 
         try:
             writer.check(Found(Home(place / "home"), clock, acked, End.POWER_CUT))
         except AssertionError as error:
-            error.add_note(f"{acked} acknowledged, cut {origin}\non disk: {image}")
+            error.add_note(f"{acked} acknowledged, cut {origin}\non disk: {image!r}")
             raise
         shutil.rmtree(place)
     return len(states)

@@ -13,9 +13,16 @@ from tests.state.crash.file_writers import FILE_WRITERS
 from tests.state.crash.kill_writers import KILL_WRITERS
 from tests.state.crash.writer import new_clock
 
+__all__ = ["ACKNOWLEDGED", "BEGIN", "FILE_WRITERS", "KILL_WRITERS", "WRITERS"]
+
 WRITERS = {**FILE_WRITERS, **KILL_WRITERS}
 BEGIN, ACKNOWLEDGED = b"begin", b"acknowledged"
 
+
+def _acknowledge() -> None:
+    os.write(1, ACKNOWLEDGED)
+
+
 if __name__ == "__main__":
     os.write(1, BEGIN)
-    print(WRITERS[sys.argv[2]].act(Home(sys.argv[1]), new_clock(), lambda: os.write(1, ACKNOWLEDGED) and None))
+    print(WRITERS[sys.argv[2]].act(Home(sys.argv[1]), new_clock(), _acknowledge))
