@@ -31,8 +31,7 @@ class Live:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Begin to watch and read, in daemon threads."""
-        threading.Thread(target=self._watch, name="console-watch", daemon=True).start()
+        """Begin to read, and a moment later to watch, in daemon threads."""
         threading.Thread(target=self._read, name="console-read", daemon=True).start()
 
     def stop(self) -> None:
@@ -48,14 +47,20 @@ class Live:
         return replace(snapshot, trends=self._history.trends)
 
     def _read(self) -> None:
+        self._deliver_and_wait()
+        # what a watch needs is 40 ms of imports, which must not compete with the first picture
+        threading.Thread(target=self._watch, name="console-watch", daemon=True).start()
         while not self._stop.is_set():
-            self._deliver(self.snapshot())
-            self._wake.wait(1.0 - self._clock.now().microsecond / 1e6)
-            self._wake.clear()
+            self._deliver_and_wait()
+
+    def _deliver_and_wait(self) -> None:
+        self._deliver(self.snapshot())
+        self._wake.wait(1.0 - self._clock.now().microsecond / 1e6)
+        self._wake.clear()
 
     def _watch(self) -> None:
         """Wake the reader when state/ or logs/ changes; the reader's own second is the poll behind it."""
-        from watchfiles import watch  # 40 ms that the first picture need not wait for
+        from watchfiles import watch
 
         while not self._stop.is_set():
             folders = [folder for folder in (self._home.state, self._home.root / "logs") if folder.is_dir()]
