@@ -82,21 +82,58 @@ class Settlement:
     settled: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Money moved between subaccounts of one member, whole cents."""
+
+    transfer_id: str
+    source: int
+    destination: int
+    cents: int
+    created: Instant
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One who trades: a primary account, number 0, and up to 63 subaccounts that share its client_order_ids."""
+
+    user_id: str = ""
+    accounts: dict[int, Account] = field(default_factory=dict)
+    by_client_id: dict[str, ClientOrder] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
+    netted: set[int] = field(default_factory=set)
+
+
 @dataclass(slots=True, eq=False)
 class Account:
-    """Everything one member of the exchange owns."""
+    """Everything that one account of a member holds. `number` 0 is the primary, others are subaccounts of `member`."""
 
     user_id: str
     cash: Micros
+    number: int = 0
+    member: Member = field(default_factory=Member)
     holdings: dict[str, Holding] = field(default_factory=dict)
     orders: dict[str, ClientOrder] = field(default_factory=dict)
-    by_client_id: dict[str, ClientOrder] = field(default_factory=dict)
     resting: dict[str, dict[str, ClientOrder]] = field(default_factory=dict)
     fills: list[ClientFill] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
     reserved: dict[str, Micros] = field(default_factory=dict)
     _traded: dict[str, Market] = field(default_factory=dict)
     _stale: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.member.user_id = self.user_id
+        self.member.accounts[self.number] = self
+
+    @property
+    def account_id(self) -> str:
+        """What orders name as their owner: the member, and the subaccount where it is not the primary one."""
+        return f"{self.user_id}/{self.number}" if self.number else self.user_id
+
+    @property
+    def by_client_id(self) -> dict[str, ClientOrder]:
+        """The orders of the whole member by client_order_id."""
+        return self.member.by_client_id
 
     def holding(self, market: Market) -> Holding:
         """The holding in a market, made when first asked for."""

@@ -9,13 +9,33 @@ from __future__ import annotations
 import random
 import uuid
 from collections import deque
+from dataclasses import replace
+from functools import partial
 
+from engine.market.fees import FeeSchedule
 from engine.market.money import Count, Micros
-from engine.venues.simulated.account import Account, ClientFill
+from engine.venues.simulated.account import Account, ClientFill, Member
 from engine.venues.simulated.agenda import Agenda
-from engine.venues.simulated.happenings import BookDelta, EventCreated, Filled, Happening, Listener, Quoted, Trade
+from engine.venues.simulated.happenings import (
+    BookDelta,
+    EventCreated,
+    FeesOverridden,
+    Filled,
+    Happening,
+    Listener,
+    Quoted,
+    Trade,
+)
 from engine.venues.simulated.instants import Instant
-from engine.venues.simulated.market import EventSpec, Market, MarketStatus, Outcome, RecordedFrame, SeriesSpec
+from engine.venues.simulated.market import (
+    EventSpec,
+    FeeChange,
+    Market,
+    MarketStatus,
+    Outcome,
+    RecordedFrame,
+    SeriesSpec,
+)
 from engine.venues.simulated.matching import Match
 from engine.venues.simulated.orders import ClientOrder, Order, OrderStatus, UpdateReason
 
@@ -33,6 +53,8 @@ class Exchange:
         self.markets: dict[str, Market] = {}
         self.by_event: dict[str, list[Market]] = {}
         self.accounts: dict[str, Account] = {}
+        self.fee_changes: list[FeeChange] = []
+        self.fee_overrides: dict[str, FeeSchedule] = {}
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
         self.exchange_active = True
         self.trading_active = True
@@ -78,7 +100,13 @@ class Exchange:
     def open_account(self, cash: Micros) -> Account:
         """A new member with `cash` micro-dollars."""
         account = Account(self.fresh_id(), cash)
-        self.accounts[account.user_id] = account
+        self.accounts[account.account_id] = account
+        return account
+
+    def open_subaccount(self, member: Member) -> Account:
+        """The next subaccount of a member, empty."""
+        account = Account(member.user_id, 0, max(member.accounts) + 1, member)
+        self.accounts[account.account_id] = account
         return account
 
     def owner(self, order: ClientOrder) -> Account:
@@ -92,10 +120,17 @@ class Exchange:
         self.series.setdefault(event.series.ticker, event.series)
         self.events[event.ticker] = event
         markets = [Market(spec, event, self._level_changed) for spec in event.markets]
+        for market in markets:
+            market.fees = self._fees(event)
         self.by_event[event.ticker] = markets
         self.markets.update({market.ticker: market for market in markets})
         self.tell(EventCreated(event))
         return markets
+
+    def plan_fees(self, change: FeeChange) -> None:
+        """Announce a change of fees, and make it when its time comes."""
+        self.fee_changes.append(change)
+        self.agenda.add(change.at, partial(self._change_fees, change))
 
     def record_trade(self, market: Market, taker: Order, match: Match) -> None:
         """Print a match and book it to both sides."""
@@ -105,6 +140,7 @@ class Exchange:
         market.volume.add(match.count, match.price, self.now)
         # nobody follows the population's positions: half of what it trades counts as newly opened
         market.open_interest += match.count // 2
+        market.candles.trade(self.now, match.price, match.count, market.open_interest, market.best())
         self._touched[market.ticker] = market
         self.tell(trade)
         for order in (match.maker, taker):
@@ -137,6 +173,23 @@ class Exchange:
     def touch(self, market: Market) -> None:
         """Have the market's quote told."""
         self._touched[market.ticker] = market
+
+    def _change_fees(self, change: FeeChange) -> None:
+        if change.event_ticker is None:
+            assert change.fees is not None, f"series {change.series_ticker} without fees"
+            self.series[change.series_ticker] = replace(self.series[change.series_ticker], fees=change.fees)
+        else:
+            if change.fees is None:
+                self.fee_overrides.pop(change.event_ticker, None)
+            else:
+                self.fee_overrides[change.event_ticker] = change.fees
+            self.tell(FeesOverridden(change.event_ticker, change.fees))
+        for market in self.markets.values():
+            if market.event.series.ticker == change.series_ticker:
+                market.fees = self._fees(market.event)
+
+    def _fees(self, event: EventSpec) -> FeeSchedule:
+        return self.fee_overrides.get(event.ticker) or self.series[event.series.ticker].fees
 
     def _fill(self, market: Market, order: ClientOrder, trade: Trade, *, is_taker: bool) -> None:
         account = self.owner(order)
@@ -184,5 +237,6 @@ class Exchange:
         self._clock += 1
         market.clock = self._clock
         self._touched[market.ticker] = market
+        market.candles.quote(self.now, *market.best())
         own = order if isinstance(order, ClientOrder) else None
         self.tell(BookDelta(market, order.side, order.price, delta, self._clock, self.now, own, recorded))

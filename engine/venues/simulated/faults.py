@@ -37,6 +37,8 @@ class FaultName(StrEnum):
     STALE_READ_MS = "stale_read_ms"
     EXCHANGE_PAUSE = "exchange_pause"
     TRADING_PAUSE = "trading_pause"
+    MARKET_PAUSE = "market_pause"
+    DISPUTE_S = "dispute_s"
     REVOKE_KEY = "revoke_key"
     CLOCK_SKEW_S = "clock_skew_s"
     DROP_FRAMES = "drop_frames"
@@ -61,6 +63,7 @@ _SWITCHES = frozenset(
         FaultName.STORM_429,
         FaultName.CANCEL_ACKNOWLEDGED_NOT_DONE,
         FaultName.EXCHANGE_PAUSE,
+        FaultName.MARKET_PAUSE,
         FaultName.REVOKE_KEY,
         FaultName.TRADING_PAUSE,
         FaultName.DROP_FRAMES,
@@ -190,6 +193,10 @@ class Faults:
     def stands(self, name: FaultName) -> Fault | None:
         """The fault of this name that stands, whatever its scope, uncounted."""
         return next((each.fault for each in self._standing if each.fault.name is name), None)
+
+    def covers(self, name: FaultName, at: str) -> bool:
+        """Whether a fault of this name stands for `at`, uncounted."""
+        return any(each.fault.name is name and fnmatchcase(at, each.fault.where) for each in self._standing)
 
     def report(self) -> list[dict[str, Any]]:
         """What stands, and how often each has happened."""

@@ -15,6 +15,7 @@ from engine.venues.simulated.account import Account, ClientFill
 from engine.venues.simulated.happenings import (
     BookDelta,
     EventCreated,
+    FeesOverridden,
     GroupChanged,
     MarketChanged,
     OrderChanged,
@@ -52,8 +53,8 @@ def delta(happening: BookDelta, *, use_yes_price: bool, account: Account) -> str
     price = happening.price if bid or use_yes_price else ONE_DOLLAR - happening.price
     order = happening.order
     own = ""
-    if order is not None and order.owner == account.user_id:
-        own = f'"client_order_id":{text(order.client_order_id)},"subaccount":0,'
+    if order is not None and order.user_id == account.user_id:
+        own = f'"client_order_id":{text(order.client_order_id)},"subaccount":{order.subaccount},'
     market = happening.market
     return (
         f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","clock":{happening.clock},'
@@ -120,7 +121,7 @@ def fill(item: ClientFill) -> str:
         "purchased_side": order.side.outcome,
         "outcome_side": order.side.outcome,
         "book_side": str(order.side),
-        "subaccount": 0,
+        "subaccount": order.subaccount,
         "ts": item.created // SECOND,
         "ts_ms": item.created // MILLISECOND,
     }
@@ -156,7 +157,7 @@ def market_position(account: Account, held_in: str) -> str:
             "fees_paid_dollars": format_money(held.fees),
             "position_fee_cost_dollars": format_money(held.fees),
             "volume_fp": format_count(held.traded_count),
-            "subaccount": 0,
+            "subaccount": account.number,
         }
     )
 
@@ -185,6 +186,17 @@ def event_lifecycle(happening: EventCreated) -> str:
     if event.strike_date is not None:
         message["strike_date"] = event.strike_date // SECOND
     return text(message)
+
+
+def fee_update(happening: FeesOverridden) -> str:
+    fees = happening.fees
+    return text(
+        {
+            "event_ticker": happening.event_ticker,
+            "fee_type_override": None if fees is None else fees.fee_type,
+            "fee_multiplier_override": None if fees is None else wire.number(fees.multiplier),
+        }
+    )
 
 
 def market_lifecycle(happening: MarketChanged) -> str:

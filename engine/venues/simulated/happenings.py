@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from engine.market.fees import FeeSchedule
 from engine.market.money import Count, Price
 from engine.venues.simulated.account import Account, ClientFill
 from engine.venues.simulated.instants import Instant
@@ -76,6 +77,14 @@ class EventCreated:
 
 
 @dataclass(frozen=True, slots=True)
+class FeesOverridden:
+    """An event has fees of its own now, or, with None, its series' again."""
+
+    event_ticker: str
+    fees: FeeSchedule | None
+
+
+@dataclass(frozen=True, slots=True)
 class MarketChanged:
     """`event_type` as the channel market_lifecycle_v2 names it; opening and closing by the clock are silent there."""
 
@@ -85,5 +94,7 @@ class MarketChanged:
     at: Instant
 
 
-Happening: TypeAlias = BookDelta | Trade | Quoted | Filled | OrderChanged | GroupChanged | EventCreated | MarketChanged
+Happening: TypeAlias = (
+    BookDelta | Trade | Quoted | Filled | OrderChanged | GroupChanged | EventCreated | FeesOverridden | MarketChanged
+)
 Listener: TypeAlias = Callable[[Happening], None]

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from engine.market.money import ONE_DOLLAR
 from engine.venues.simulated import ladders
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import FaultName, Faults
 from engine.venues.simulated.happenings import MarketChanged
 from engine.venues.simulated.instants import DAY, HOUR, SECOND, Instant, to_datetime
 from engine.venues.simulated.latent import ValuePath
@@ -42,11 +43,15 @@ class Ending:
 class Lifecycle:
     """Runs the events of one exchange; `opened` is told of each market that begins to trade."""
 
-    def __init__(self, exchange: Exchange, trading: Trading, seed: int, opened: Opened) -> None:
+    def __init__(
+        self, exchange: Exchange, trading: Trading, seed: int, opened: Opened, faults: Faults | None = None
+    ) -> None:
         self._exchange = exchange
         self._trading = trading
         self._seed = seed
         self._opened = opened
+        self._faults = faults if faults is not None else Faults()
+        self._faults.listen(self._pause_markets)
         self.paths: dict[str, ValuePath] = {}
 
     def start(self) -> None:
@@ -107,16 +112,34 @@ class Lifecycle:
         if self._exchange.now < market.spec.closes:
             market.status, market.updated = MarketStatus.ACTIVE, self._exchange.now
             self._opened(market)
+            if self._faults.covers(FaultName.MARKET_PAUSE, market.ticker):
+                self._deactivate(market)
+
+    def _pause_markets(self) -> None:
+        """Let the markets that a fault pauses be inactive, and the others active again, with empty books."""
+        for market in self._exchange.markets.values():
+            wanted = self._faults.covers(FaultName.MARKET_PAUSE, market.ticker)
+            if wanted and market.status is MarketStatus.ACTIVE:
+                self._deactivate(market)
+            elif not wanted and market.status is MarketStatus.INACTIVE:
+                self._cancel_resting(market, UpdateReason.HALT)
+                market.status, market.updated = MarketStatus.ACTIVE, self._exchange.now
+                self._exchange.tell(MarketChanged(market, "activated", market.status, self._exchange.now))
+                self._opened(market)
+
+    def _deactivate(self, market: Market) -> None:
+        market.status, market.updated = MarketStatus.INACTIVE, self._exchange.now
+        self._exchange.tell(MarketChanged(market, "deactivated", market.status, self._exchange.now))
 
     def _close(self, market: Market) -> None:
         market.status, market.updated = MarketStatus.CLOSED, self._exchange.now
 
-    def _cancel_resting(self, market: Market) -> None:
+    def _cancel_resting(self, market: Market, reason: UpdateReason = UpdateReason.CLOSE) -> None:
         for side in Side:
             for price, _ in market.book.levels(side):
                 for order in market.book.orders(side, price):
                     if isinstance(order, ClientOrder):
-                        self._trading.take_out(order, UpdateReason.CLOSE)
+                        self._trading.take_out(order, reason)
                     else:
                         market.book.remove(order)
 
@@ -124,9 +147,25 @@ class Lifecycle:
         market.outcome = outcome()
         market.status, market.updated = MarketStatus.DETERMINED, self._exchange.now
         self._exchange.tell(MarketChanged(market, "determined", market.status, self._exchange.now))
+        fault = self._faults.fires(FaultName.DISPUTE_S, market.ticker)
+        if fault is not None:
+            self._exchange.agenda.add(self._exchange.now + SECOND, partial(self._dispute, market, fault.number()))
+
+    def _dispute(self, market: Market, seconds: float) -> None:
+        market.status, market.updated = MarketStatus.DISPUTED, self._exchange.now
+        self._exchange.agenda.add(self._exchange.now + round(seconds * SECOND), partial(self._amend, market))
+
+    def _amend(self, market: Market) -> None:
+        """The dispute is over; the result stands, and is paid out after the timer."""
+        market.status, market.updated = MarketStatus.AMENDED, self._exchange.now
+        settles = self._exchange.now + market.spec.settlement_timer_seconds * SECOND
+        self._exchange.agenda.add(settles, partial(self._settle, market))
 
     def _settle(self, market: Market) -> None:
         assert market.outcome is not None, f"market {market.ticker} settles undetermined"
+        if market.status in (MarketStatus.DISPUTED, MarketStatus.FINALIZED):
+            # it settles once the dispute is over, and once only
+            return
         self._exchange.settle(market, market.outcome)
         self._exchange.tell(MarketChanged(market, "settled", market.status, self._exchange.now))
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from engine.venues.simulated.admin import admin
 from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.budgets import Tier
 from engine.venues.simulated.clock_skew import ShownClock
-from engine.venues.simulated.credentials import issue, issue_admin
+from engine.venues.simulated.credentials import KeyType, issue, issue_admin
 from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.faults import Fault, FaultError, FaultName, Faults
-from engine.venues.simulated.instants import to_datetime
+from engine.venues.simulated.fee_plans import FeePlanError, PlannedFees, plan
+from engine.venues.simulated.instants import DAY, to_datetime
 from engine.venues.simulated.lifecycle import Lifecycle
 from engine.venues.simulated.market_clock import START, ClockFileError, read_clock, recent_start, started_clock
 from engine.venues.simulated.population import Population
@@ -68,16 +70,21 @@ def _run(
     exchange = Exchange(recent_start(clock))
     trading = Trading(exchange, system.boottime_ns, options.cancel_all_holds)
     if recording is None:
-        _populate(options, trading, clock.speed)
+        _populate(options, trading, clock.speed, faults)
     else:
         replay = Replay(recording, exchange)
-        replay.start(Lifecycle(exchange, trading, options.seed, replay.open))
+        replay.start(Lifecycle(exchange, trading, options.seed, replay.open, faults))
         print(f"replay {json.dumps(replay.summary())}", file=sys.stderr, flush=True)
     exchange.advance(exchange.now)
+    try:
+        for each in options.fee_change:
+            plan(exchange, each)
+    except FeePlanError as error:
+        return _fail(CONFIG_ERROR, str(error))
     doorkeeper = Doorkeeper(shown.now, faults)
     port = listener.getsockname()[1]
     try:
-        key = issue(options.credentials, port)
+        key = issue(options.credentials, port, options.key_type)
         if admin_listener is not None:
             address = issue_admin(options.credentials, admin_listener.getsockname()[1])
             print(f"exchange admin {address}", file=sys.stderr, flush=True)
@@ -85,7 +92,16 @@ def _run(
         return _fail(IO_ERROR, f"credentials cannot be written to {options.credentials}: {error.strerror}")
     doorkeeper.admit(key, exchange.open_account(OPENING_BALANCE))
     pace = Pace(exchange, clock)
-    house = House(exchange, trading, doorkeeper, pace.catch_up, options.weekly_pause, faults)
+    house = House(
+        exchange,
+        trading,
+        doorkeeper,
+        pace.catch_up,
+        options.weekly_pause,
+        faults,
+        options.tier,
+        options.history_after * DAY,
+    )
     stream = Stream(exchange, doorkeeper, pace.catch_up, lambda: round(shown.now().timestamp() * 1_000), faults)
     faults.listen(lambda: _pause(trading, faults))
     faults.replace(options.fault)
@@ -103,9 +119,9 @@ def _pause(trading: Trading, faults: Faults) -> None:
     trading.pause_exchange("fault", paused=faults.stands(FaultName.EXCHANGE_PAUSE) is not None)
 
 
-def _populate(options: argparse.Namespace, trading: Trading, speed: float) -> None:
+def _populate(options: argparse.Namespace, trading: Trading, speed: float, faults: Faults) -> None:
     exchange = trading.exchange
-    lifecycle = Lifecycle(exchange, trading, options.seed, lambda market: population.enter(market))
+    lifecycle = Lifecycle(exchange, trading, options.seed, lambda market: population.enter(market), faults)
     population = Population(exchange, trading, lifecycle.paths, options.seed, speed)
     lifecycle.start()
     if options.weekly_pause:
@@ -160,6 +176,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--admin-port", type=int, metavar="PORT", help="set and lift faults here while it runs; 0 takes a free port"
+    )
+    parser.add_argument(
+        "--tier",
+        type=Tier,
+        choices=tuple(Tier),
+        default=Tier.UNLIMITED,
+        help="usage tier whose rate limits are enforced; unlimited (default) enforces none",
+    )
+    parser.add_argument(
+        "--key-type", type=KeyType, choices=tuple(KeyType), default=KeyType.RSA, help="of the account's key"
+    )
+    parser.add_argument(
+        "--history-after", type=int, default=90, metavar="DAYS", help="market days until data is historical"
+    )
+    parser.add_argument(
+        "--fee-change",
+        type=PlannedFees.parse,
+        action="append",
+        default=[],
+        metavar="TICKER=TYPE:MULTIPLIER@SECONDS",
+        help="change the fees of a series or an event after so many market seconds",
     )
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
     return parser

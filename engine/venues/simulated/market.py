@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from engine.market.fees import FeeSchedule
 from engine.market.grid import PriceGrid
-from engine.market.money import Count, Micros, Price
+from engine.market.money import ONE_DOLLAR, Count, Micros, Price
 from engine.market.strikes import Strike
+from engine.venues.simulated.candles import Candles
 from engine.venues.simulated.instants import HOUR, Instant
 from engine.venues.simulated.matching import Book, LevelChange
 from engine.venues.simulated.orders import Side
@@ -27,6 +28,8 @@ class MarketStatus(StrEnum):
     ACTIVE = "active"
     CLOSED = "closed"
     DETERMINED = "determined"
+    DISPUTED = "disputed"
+    AMENDED = "amended"
     FINALIZED = "finalized"
 
 
@@ -126,6 +129,17 @@ class Outcome:
     value: Price
 
 
+@dataclass(frozen=True, slots=True)
+class FeeChange:
+    """Fees that a series, or one event of it, gets at an instant; `fees` None: the event's override ends."""
+
+    change_id: str
+    series_ticker: str
+    event_ticker: str | None
+    fees: FeeSchedule | None
+    at: Instant
+
+
 @dataclass(slots=True)
 class Volume:
     """Contracts traded: ever, and over the last 24 hours by whole hours."""
@@ -165,8 +179,10 @@ class Market:
 
     __slots__ = (
         "book",
+        "candles",
         "clock",
         "event",
+        "fees",
         "last_price",
         "last_size",
         "market_id",
@@ -184,10 +200,12 @@ class Market:
     def __init__(self, spec: MarketSpec, event: EventSpec, changed: LevelChange) -> None:
         self.spec = spec
         self.event = event
+        self.fees = event.series.fees
         self.market_id = str(uuid.uuid5(_MARKET_IDS, spec.ticker))
         self.book = Book(changed)
         self.status = MarketStatus.INITIALIZED
         self.clock = 0
+        self.candles = Candles()
         self.last_price: Price | None = None
         self.last_size: Count = 0
         self.previous: tuple[Price, Price, Price] = (0, 0, 0)
@@ -207,9 +225,10 @@ class Market:
     def grid(self) -> PriceGrid:
         return self.event.series.grid
 
-    @property
-    def fees(self) -> FeeSchedule:
-        return self.event.series.fees
+    def best(self) -> tuple[Price, Price]:
+        """Best bid and best ask; an empty side is 0 and one dollar, as on the wire."""
+        bid, ask = self.book.best(Side.BID), self.book.best(Side.ASK)
+        return bid or 0, ONE_DOLLAR if ask is None else ask
 
     def quote(self) -> tuple[Price, Count, Price, Count]:
         """Best bid, its size, best ask, its size; an empty side is 0 and one dollar, as on the wire."""

@@ -67,7 +67,7 @@ class UpdateReason(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """An order of anybody. `owner` is a user id; None for the population, whose money nobody counts."""
+    """An order of anybody. `owner` is an account's id; None for the population, whose money nobody counts."""
 
     order_id: str
     ticker: str
@@ -85,6 +85,7 @@ class ClientOrder(Order):
     """
 
     client_order_id: str = ""
+    subaccount: int = 0
     initial: Count = 0
     filled: Count = 0
     reduced: Count = 0
@@ -103,6 +104,11 @@ class ClientOrder(Order):
     taker_fees: Micros = 0
     maker_fees: Micros = 0
     fees: FeeAccumulator = field(default_factory=FeeAccumulator)
+
+    @property
+    def user_id(self) -> str:
+        """The member whose order it is."""
+        return (self.owner or "").partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.instants import SECOND, Instant, to_instant
 from engine.venues.simulated.lines import HeartbeatProtocol, RestProtocol
 from engine.venues.simulated.refusals import not_found, refuse
-from engine.venues.simulated.rest import catalogue, orders, portfolio
+from engine.venues.simulated.rest import candlesticks, catalogue, groups, members, orders, portfolio, status
 from engine.venues.simulated.rest.frame import House, render
 from engine.venues.simulated.stream import PATH, Stream
 from state.clock import MarketClock
@@ -91,7 +91,9 @@ class AdminServer(uvicorn.Server):
 
 def application(house: House, stream: Stream) -> Starlette:
     """The routes of REST and WebSocket."""
-    routes = [*catalogue.routes(house), *portfolio.routes(house), *orders.routes(house)]
+    # the first route that fits answers: fixed paths stand before those with a parameter in their place
+    rooms = (status, candlesticks, catalogue, portfolio, members, orders, groups)
+    routes = [route for room in rooms for route in room.routes(house)]
     return Starlette(
         routes=[*routes, WebSocketRoute(PATH, stream.connect)],
         exception_handlers={HTTPException: _unknown_route},

@@ -12,11 +12,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from engine.venues.simulated import frames
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.credentials import Scope
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.faults import ERRORS, FaultName, Faults
 from engine.venues.simulated.happenings import (
     BookDelta,
     EventCreated,
+    FeesOverridden,
     Filled,
     GroupChanged,
     Happening,
@@ -62,13 +64,14 @@ class Stream:
         """Serve one connection until it ends; refused before the upgrade when it is not signed."""
         try:
             self._refuse()
-            account = self._doorkeeper.require(socket.headers, "GET", socket.url.path)
+            caller = self._doorkeeper.require(socket.headers, "GET", socket.url.path)
+            caller.must(Scope.READ)
         except Refusal as refusal:
             await socket.send_denial_response(render(refusal.status, refusal.body))
             return
         await socket.accept()
         outbox = Outbox(socket)
-        session = self.open(account, outbox.put)
+        session = self.open(caller.account(), outbox.put, whole_member=caller.key.subaccount is None)
         outbox.overflowed = session.overflow
         writer = asyncio.create_task(outbox.write())
         connection = _Connection(socket, session, outbox)
@@ -85,9 +88,9 @@ class Stream:
             self._sessions.remove(session)
             writer.cancel()
 
-    def open(self, account: Account, send: Callable[[str], None]) -> Session:
-        """A session of `account` that writes with `send`."""
-        session = Session(self._exchange, account, send, self._sent_ms, self._faults)
+    def open(self, account: Account, send: Callable[[str], None], *, whole_member: bool = True) -> Session:
+        """A session of `account`, or of all its member's accounts, that writes with `send`."""
+        session = Session(self._exchange, account, send, self._sent_ms, self._faults, whole_member)
         self._sessions.append(session)
         return session
 
@@ -116,7 +119,7 @@ class Stream:
                     _send(session, "trade", "trade", happening.market.ticker, lambda: frames.trade(happening), True)
                 case Quoted():
                     _send(session, "ticker", "ticker", happening.market.ticker, lambda: frames.ticker(happening))
-                case Filled() if happening.account is session.account:
+                case Filled() if session.hears(happening.account):
                     ticker = happening.fill.order.ticker
                     _send(session, "fill", "fill", ticker, lambda: frames.fill(happening.fill))
                     _send(
@@ -126,15 +129,18 @@ class Stream:
                         ticker,
                         lambda: frames.market_position(happening.account, happening.fill.order.ticker),
                     )
-                case OrderChanged() if happening.account is session.account:
+                case OrderChanged() if session.hears(happening.account):
                     ticker = happening.order.ticker
                     _send(session, "user_orders", "user_order", ticker, lambda: frames.user_order(happening))
-                case GroupChanged() if happening.account is session.account:
+                case GroupChanged() if session.hears(happening.account):
                     channel = "order_group_updates"
                     _send(session, channel, channel, "", lambda: frames.group_update(happening), True)
                 case EventCreated():
                     channel = "market_lifecycle_v2"
                     _send(session, channel, "event_lifecycle", "", lambda: frames.event_lifecycle(happening), True)
+                case FeesOverridden():
+                    channel = "market_lifecycle_v2"
+                    _send(session, channel, "event_fee_update", "", lambda: frames.fee_update(happening), True)
                 case MarketChanged():
                     channel = "market_lifecycle_v2"
                     _send(session, channel, channel, "", lambda: frames.market_lifecycle(happening), True)

@@ -72,9 +72,14 @@ class Session:
     send: Callable[[str], None]
     sent_ms: Callable[[], int]
     faults: Faults = field(default_factory=Faults)
+    whole_member: bool = True
     channels: dict[str, Subscription] = field(default_factory=dict)
     _sids: int = 0
     _held: list[str] = field(default_factory=list)
+
+    def hears(self, account: Account) -> bool:
+        """Whether private frames of `account` are for this session: of the member, or of the key's one subaccount."""
+        return account is self.account or (self.whole_member and account.member is self.account.member)
 
     def handle(self, command: str) -> None:
         """Answer one command."""

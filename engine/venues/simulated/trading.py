@@ -106,7 +106,7 @@ class Trading:
             raise refuse(409, "exchange_is_paused")
         if self.deaf:
             return
-        self._caught_until[account.user_id] = self.system_ns() + self._holds_ns
+        self._caught_until[account.account_id] = self.system_ns() + self._holds_ns
         for order in account.resting_orders():
             if self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE:
                 self.take_out(order, UpdateReason.DECREASE)
@@ -137,7 +137,7 @@ class Trading:
 
     def group(self, account: Account, group_id: str) -> OrderGroup:
         """One of the account's groups. Raises Refusal 404."""
-        found = self.groups.get(account.user_id, {}).get(group_id)
+        found = self.groups.get(account.account_id, {}).get(group_id)
         if found is None:
             raise not_found()
         return found
@@ -225,7 +225,8 @@ class Trading:
             request.side,
             request.price,
             count,
-            account.user_id,
+            account.account_id,
+            subaccount=account.number,
             client_order_id=request.client_order_id,
             initial=request.count,
             time_in_force=request.time_in_force,
@@ -290,10 +291,10 @@ class Trading:
         if order.group_id is None or not count:
             return
         account = self.exchange.owner(order)
-        group = self.groups.get(account.user_id, {}).get(order.group_id)
+        group = self.groups.get(account.account_id, {}).get(order.group_id)
         if group is not None and group.fill(count, self.exchange.now) and not group.triggered:
             self.trigger(account, group)
 
     def _catch(self, account: Account, order: ClientOrder) -> None:
-        if order.status is OrderStatus.RESTING and self.system_ns() < self._caught_until.get(account.user_id, 0):
+        if order.status is OrderStatus.RESTING and self.system_ns() < self._caught_until.get(account.account_id, 0):
             self.take_out(order, UpdateReason.DECREASE)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from engine.market.fees import FeeSchedule
 from engine.market.money import ONE_DOLLAR, Micros, format_count, format_price
 from engine.venues.simulated.happenings import Trade
 from engine.venues.simulated.instants import SECOND, Instant, rfc3339
-from engine.venues.simulated.market import EventSpec, Market, MarketSpec, MarketStatus, SeriesSpec
+from engine.venues.simulated.market import EventSpec, FeeChange, Market, MarketSpec, MarketStatus, SeriesSpec
 from engine.venues.simulated.orders import Side
 
 Body: TypeAlias = dict[str, Any]
@@ -44,7 +45,40 @@ def series(spec: SeriesSpec) -> Body:
     }
 
 
-def event(spec: EventSpec, markets: list[Market] | None, now: Instant) -> Body:
+def series_fee_change(item: FeeChange) -> Body:
+    assert item.fees is not None, f"series {item.series_ticker} without fees"
+    return {
+        "fee_multiplier": number(item.fees.multiplier),
+        "fee_type": item.fees.fee_type,
+        "id": item.change_id,
+        "scheduled_ts": rfc3339(item.at),
+        "series_ticker": item.series_ticker,
+    }
+
+
+def event_fee_change(item: FeeChange) -> Body:
+    return {
+        "event_ticker": item.event_ticker,
+        "fee_multiplier_override": None if item.fees is None else number(item.fees.multiplier),
+        "fee_type_override": None if item.fees is None else item.fees.fee_type,
+        "id": item.change_id,
+        "scheduled_ts": rfc3339(item.at),
+        "series_ticker": item.series_ticker,
+    }
+
+
+def event_metadata(spec: EventSpec) -> Body:
+    return {
+        "image_url": f"https://example.invalid/images/{spec.series.ticker}.webp",
+        "market_details": [
+            {"color_code": "#0AC285", "image_url": "", "market_ticker": each.ticker} for each in spec.markets
+        ],
+        "settlement_sources": _sources(spec.series),
+    }
+
+
+def event(spec: EventSpec, markets: list[Market] | None, now: Instant, override: FeeSchedule | None = None) -> Body:
+    """An event, with its markets where they are wanted, and fees of its own where it has some."""
     body: Body = {
         "category": spec.series.category,
         "collateral_return_type": spec.collateral_return_type,
@@ -59,6 +93,9 @@ def event(spec: EventSpec, markets: list[Market] | None, now: Instant) -> Body:
     }
     if spec.strike_date is not None:
         body["strike_date"] = rfc3339(spec.strike_date)
+    if override is not None:
+        body["fee_type_override"] = override.fee_type
+        body["fee_multiplier_override"] = number(override.multiplier)
     if markets is not None:
         body["markets"] = [market(each, now) for each in markets]
     return body

@@ -64,12 +64,12 @@ def order(item: ClientOrder) -> Body:
         "self_trade_prevention_type": str(item.self_trade),
         "side": "yes",
         "status": str(item.status),
-        "subaccount_number": 0,
+        "subaccount_number": item.subaccount,
         "taker_fees_dollars": format_money(item.taker_fees),
         "taker_fill_cost_dollars": format_money(item.taker_cost),
         "ticker": item.ticker,
         "type": "limit",
-        "user_id": item.owner,
+        "user_id": item.user_id,
         "yes_price_dollars": format_price(item.price),
     }
     if item.expires is not None:
@@ -100,7 +100,7 @@ def fill(item: ClientFill) -> Body:
         "order_id": item.order.order_id,
         "outcome_side": side.outcome,
         "side": "yes",
-        "subaccount_number": 0,
+        "subaccount_number": item.order.subaccount,
         "ticker": item.order.ticker,
         "trade_id": item.fill_id,
         "ts": item.created // SECOND,

@@ -1,14 +1,14 @@
-"""Public endpoints: the exchange itself, series, events, markets, books, trades."""
+"""Public endpoints: series, events, markets, books, trades."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from starlette.routing import Route
 
 from engine.venues.simulated import wire
-from engine.venues.simulated.instants import DAY, rfc3339
 from engine.venues.simulated.market import EventSpec, Market, MarketStatus
 from engine.venues.simulated.refusals import not_found
 from engine.venues.simulated.rest.frame import Asked, House, public
@@ -19,70 +19,38 @@ FILTERS: dict[str, frozenset[MarketStatus]] = {
     "unopened": frozenset({MarketStatus.INITIALIZED}),
     "open": frozenset({MarketStatus.ACTIVE}),
     "paused": frozenset({MarketStatus.INACTIVE}),
-    "closed": frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED}),
+    "closed": frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.DISPUTED, MarketStatus.AMENDED}),
     "settled": frozenset({MarketStatus.FINALIZED}),
 }
 _STAMPS = ("created", "updated", "close", "settled")
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_EMPTY = (
+    ("/multivariate_event_collections", "multivariate_contracts"),
+    ("/milestones", "milestones"),
+    ("/structured_targets", "structured_targets"),
+    ("/incentive_programs", "incentive_programs"),
+)
 
 
 def routes(house: House) -> list[Route]:
     return [
-        public(house, "GET", "/exchange/status", exchange_status),
-        public(house, "GET", "/exchange/schedule", exchange_schedule),
-        public(house, "GET", "/exchange/user_data_timestamp", user_data_timestamp),
-        public(house, "GET", "/series/fee_changes", lambda house, asked: {"series_fee_change_arr": []}),
-        public(house, "GET", "/events/fee_changes", lambda house, asked: {"cursor": "", "event_fee_changes": []}),
         public(house, "GET", "/series", series_list),
         public(house, "GET", "/series/{series}", one_series),
         public(house, "GET", "/events", event_list),
+        public(house, "GET", "/events/multivariate", partial(_none, "events")),
         public(house, "GET", "/events/{event}", one_event),
+        public(house, "GET", "/events/{event}/metadata", event_metadata),
         public(house, "GET", "/markets", market_list),
         public(house, "GET", "/markets/trades", trade_list),
         public(house, "GET", "/markets/orderbooks", orderbook_list),
         public(house, "GET", "/markets/{ticker}", one_market),
         public(house, "GET", "/markets/{ticker}/orderbook", one_orderbook),
-        public(house, "GET", "/historical/cutoff", historical_cutoff),
+        public(house, "GET", "/historical/markets", lambda house, asked: _market_list(house, asked, old=True)),
+        public(house, "GET", "/historical/markets/{ticker}", one_old_market),
+        public(house, "GET", "/historical/trades", lambda house, asked: _trade_list(house, asked, old=True)),
+        public(house, "GET", "/search/tags_by_categories", tags_by_categories),
+        # what this exchange has none of: combos, milestones, structured targets, incentives
+        *(public(house, "GET", path, partial(_none, key)) for path, key in _EMPTY),
     ]
-
-
-def exchange_status(house: House, asked: Asked) -> Any:
-    active, trading = house.exchange.exchange_active, house.exchange.trading_active
-    shard = {
-        "description": "main",
-        "exchange_active": active,
-        "exchange_index": wire.EXCHANGE_INDEX,
-        "intra_exchange_transfers_active": True,
-        "trading_active": trading,
-    }
-    return {
-        "exchange_active": active,
-        "exchange_index_statuses": [shard],
-        "intra_exchange_transfers_active": True,
-        "trading_active": trading,
-    }
-
-
-def exchange_schedule(house: House, asked: Asked) -> Any:
-    whole_day = [{"close_time": "00:00", "open_time": "00:00"}]
-    hours: dict[str, Any] = dict.fromkeys(_WEEKDAYS, whole_day)
-    if house.paused_weekly:
-        hours["thursday"] = [
-            {"close_time": "03:00", "open_time": "00:00"},
-            {"close_time": "00:00", "open_time": "05:00"},
-        ]
-    hours |= {"start_time": "2025-01-01T05:00:00Z", "end_time": "2035-01-01T05:00:00Z"}
-    return {"schedule": {"maintenance_windows": [], "standard_hours": [hours]}}
-
-
-def user_data_timestamp(house: House, asked: Asked) -> Any:
-    return {"as_of_time": rfc3339(house.exchange.now)}
-
-
-def historical_cutoff(house: House, asked: Asked) -> Any:
-    cutoff = rfc3339(house.exchange.now // DAY * DAY - 90 * DAY)
-    names = ("market_settled_ts", "trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
-    return dict.fromkeys(names, cutoff)
 
 
 def series_list(house: House, asked: Asked) -> Any:
@@ -117,11 +85,14 @@ def event_list(house: House, asked: Asked) -> Any:
                 yield event
 
     chosen, cursor = page(query, "GetEvents", listed(), lambda each: each.ticker, most=200, default=200)
-    markets = house.exchange.by_event
+    markets, overrides = house.exchange.by_event, house.exchange.fee_overrides
     now = house.exchange.now
     return {
         "cursor": cursor,
-        "events": [wire.event(each, markets[each.ticker] if nested else None, now) for each in chosen],
+        "events": [
+            wire.event(each, markets[each.ticker] if nested else None, now, overrides.get(each.ticker))
+            for each in chosen
+        ],
         "milestones": [],
     }
 
@@ -133,16 +104,50 @@ def one_event(house: House, asked: Asked) -> Any:
     markets, now = house.exchange.by_event[event.ticker], house.exchange.now
     nested = true(asked.query, "with_nested_markets")
     beside = [] if nested else [wire.market(each, now) for each in markets]
-    return {"event": wire.event(event, markets if nested else None, now), "markets": beside}
+    return {
+        "event": wire.event(event, markets if nested else None, now, house.exchange.fee_overrides.get(event.ticker)),
+        "markets": beside,
+    }
+
+
+def event_metadata(house: House, asked: Asked) -> Any:
+    event = house.exchange.events.get(asked.path["event"])
+    if event is None:
+        raise not_found()
+    return wire.event_metadata(event)
+
+
+def tags_by_categories(house: House, asked: Asked) -> Any:
+    tags: dict[str, set[str]] = {}
+    for series in house.exchange.series.values():
+        tags.setdefault(series.category, set()).update(series.tags)
+    return {"tags_by_categories": {category: sorted(found) for category, found in sorted(tags.items())}}
 
 
 def market_list(house: House, asked: Asked) -> Any:
-    chosen, cursor = page(asked.query, "GetMarkets", _markets(house, asked), lambda each: each.ticker)
+    return _market_list(house, asked, old=False)
+
+
+def _market_list(house: House, asked: Asked, *, old: bool) -> Any:
+    cutoff = house.cutoff
+    listed = (each for each in _markets(house, asked) if (each.settled is not None and each.settled < cutoff) == old)
+    chosen, cursor = page(asked.query, "GetMarkets", listed, lambda each: each.ticker)
     return {"cursor": cursor, "markets": [wire.market(each, house.exchange.now) for each in chosen]}
 
 
 def one_market(house: House, asked: Asked) -> Any:
-    return {"market": wire.market(house.market(asked.path["ticker"]), house.exchange.now)}
+    return _one_market(house, asked, old=False)
+
+
+def one_old_market(house: House, asked: Asked) -> Any:
+    return _one_market(house, asked, old=True)
+
+
+def _one_market(house: House, asked: Asked, *, old: bool) -> Any:
+    market = house.market(asked.path["ticker"])
+    if (market.settled is not None and market.settled < house.cutoff) != old:
+        raise not_found()
+    return {"market": wire.market(market, house.exchange.now)}
 
 
 def one_orderbook(house: House, asked: Asked) -> Any:
@@ -157,13 +162,21 @@ def orderbook_list(house: House, asked: Asked) -> Any:
 
 
 def trade_list(house: House, asked: Asked) -> Any:
-    query = asked.query
+    return _trade_list(house, asked, old=False)
+
+
+def _trade_list(house: House, asked: Asked, *, old: bool) -> Any:
+    query, cutoff = asked.query, house.cutoff
+    # no trade here is a block trade
+    if true(query, "is_block_trade"):
+        return {"cursor": "", "trades": []}
     ticker = query.get("ticker")
     since, until = instant(query, "min_ts", "GetTrades"), instant(query, "max_ts", "GetTrades")
     listed = (
         trade
         for trade in reversed(house.exchange.trades)
-        if ticker in (None, "", trade.market.ticker)
+        if (trade.at < cutoff) == old
+        and ticker in (None, "", trade.market.ticker)
         and (since is None or trade.at >= since)
         and (until is None or trade.at <= until)
     )
@@ -197,6 +210,10 @@ def _markets(house: House, asked: Asked) -> Iterator[Market]:
             and all(_within(stamps[name.split("_")[1]], name, bound) for name, bound in bounds.items())
         ):
             yield market
+
+
+def _none(key: str, house: House, asked: Asked) -> Any:
+    return {"cursor": "", key: []}
 
 
 def _within(stamp: int | None, name: str, bound: int | None) -> bool:

@@ -1,34 +1,26 @@
-"""Private endpoints that only read: balance, positions, fills, settlements, orders, limits."""
+"""Private endpoints that only read: balance, positions, fills, settlements, orders, queues."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import merge
 from typing import Any
 
 from starlette.routing import Route
 
 from engine.market.money import ONE_DOLLAR, Micros, format_count, format_money
 from engine.venues.simulated import wire, wire_account
-from engine.venues.simulated.account import Account, Holding
+from engine.venues.simulated.account import Account, ClientFill, Holding
+from engine.venues.simulated.credentials import Scope
 from engine.venues.simulated.orders import ClientOrder, OrderStatus
 from engine.venues.simulated.refusals import bad_request, not_found
-from engine.venues.simulated.rest.frame import Asked, House, private, public
+from engine.venues.simulated.rest.frame import Asked, House, private
 from engine.venues.simulated.rest.reading import instant, one_of, page, tickers
-
-_READ = {"bucket_capacity": 200, "refill_rate": 200}
-_WRITE = {"bucket_capacity": 100, "refill_rate": 100}
-_ORDERS = "/trade-api/v2/portfolio/events/orders"
-_COSTS = (
-    ("DELETE", _ORDERS, 2),
-    ("DELETE", f"{_ORDERS}/:order_id", 2),
-    ("DELETE", f"{_ORDERS}/batched", 2),
-    ("GET", "/trade-api/v2/portfolio/orders/:order_id", 2),
-)
 
 
 def routes(house: House) -> list[Route]:
     return [
-        private(house, "GET", "/portfolio/balance", balance),
+        private(house, "GET", "/portfolio/balance", balance, Scope.READ_BALANCE),
         private(house, "GET", "/portfolio/positions", positions),
         private(house, "GET", "/portfolio/fills", fills),
         private(house, "GET", "/portfolio/settlements", settlements),
@@ -37,19 +29,92 @@ def routes(house: House) -> list[Route]:
         private(house, "GET", "/portfolio/orders/{order_id}", one_order),
         private(house, "GET", "/portfolio/orders/{order_id}/queue_position", queue_position),
         private(house, "GET", "/portfolio/summary/total_resting_order_value", resting_value),
-        private(house, "GET", "/account/limits", limits),
-        public(house, "GET", "/account/endpoint_costs", endpoint_costs),
+        private(house, "GET", "/portfolio/deposits", lambda house, asked: {"cursor": "", "deposits": []}),
+        private(house, "GET", "/portfolio/withdrawals", lambda house, asked: {"cursor": "", "withdrawals": []}),
+        private(house, "GET", "/historical/positions", lambda house, asked: _positions(house, asked, old=True)),
+        private(house, "GET", "/historical/fills", lambda house, asked: _fills(house, asked, old=True)),
+        private(house, "GET", "/historical/orders", lambda house, asked: _orders(house, asked, old=True)),
     ]
 
 
-def balance(house: House, asked: Asked, account: Account) -> Any:
-    available = account.available()
+def balance(house: House, asked: Asked) -> Any:
+    account = asked.account()
     worth = sum(_worth(house, held) for held in account.holdings.values())
-    return wire_account.balance(available, worth, house.exchange.now)
+    body = wire_account.balance(account.available(), worth, house.exchange.now)
+    if asked.signer.key.subaccount is not None:
+        del body["balance_breakdown"]
+    return body
 
 
-def positions(house: House, asked: Asked, account: Account) -> Any:
+def positions(house: House, asked: Asked) -> Any:
+    return _positions(house, asked, old=False)
+
+
+def fills(house: House, asked: Asked) -> Any:
+    return _fills(house, asked, old=False)
+
+
+def orders(house: House, asked: Asked) -> Any:
+    return _orders(house, asked, old=False)
+
+
+def settlements(house: House, asked: Asked) -> Any:
     query = asked.query
+    ticker, event = query.get("ticker"), query.get("event_ticker")
+    since, until = instant(query, "min_ts", "GetSettlements"), instant(query, "max_ts", "GetSettlements")
+    listed = (
+        (number, each)
+        for number, each in _latest_first(
+            [((account.number, each) for each in reversed(account.settlements)) for account in asked.accounts()],
+            lambda pair: pair[1].settled,
+        )
+        if ticker in (None, "", each.ticker)
+        and event in (None, "", each.event_ticker)
+        and (since is None or each.settled >= since)
+        and (until is None or each.settled <= until)
+    )
+    chosen, cursor = page(query, "GetSettlements", listed, lambda pair: f"{pair[1].ticker}/{pair[0]}")
+    return {"cursor": cursor, "settlements": [wire_account.settlement(each) for _, each in chosen]}
+
+
+def one_order(house: House, asked: Asked) -> Any:
+    return {"order": house.stale.body(_order(asked))}
+
+
+def queue_positions(house: House, asked: Asked) -> Any:
+    wanted, event = tickers(asked.query, "market_tickers"), asked.query.get("event_ticker")
+    if not wanted and not event:
+        raise bad_request("need to specify market tickers or event ticker")
+    markets = house.exchange.markets
+    return {
+        "queue_positions": [
+            {
+                "market_ticker": order.ticker,
+                "order_id": order.order_id,
+                "queue_position_fp": format_count(_ahead(house, order)),
+            }
+            for order in asked.account().resting_orders()
+            if order.ticker in wanted or markets[order.ticker].spec.event_ticker == event
+        ]
+    }
+
+
+def queue_position(house: House, asked: Asked) -> Any:
+    order = _order(asked)
+    if order.status is not OrderStatus.RESTING:
+        raise not_found()
+    return {"queue_position_fp": format_count(_ahead(house, order))}
+
+
+def resting_value(house: House, asked: Asked) -> Any:
+    resting = (order for account in asked.accounts() for order in account.resting_orders())
+    value = sum(_paid(order) * order.remaining for order in resting)
+    breakdown = [{"balance": format_money(value, 4), "exchange_index": wire.EXCHANGE_INDEX}]
+    return {"resting_order_value_breakdown": breakdown, "total_resting_order_value": wire.cents(value)}
+
+
+def _positions(house: House, asked: Asked, *, old: bool) -> Any:
+    query, account = asked.query, asked.account()
     status = one_of(query, "settlement_status", "GetPositions", ("unsettled", "settled", "all")) or "unsettled"
     nonzero = tickers(query, "count_filter")
     ticker, event = query.get("ticker"), query.get("event_ticker")
@@ -58,7 +123,8 @@ def positions(house: House, asked: Asked, account: Account) -> Any:
         for held in account.holdings.values():
             settled = house.exchange.markets[held.ticker].settled is not None
             if (
-                (status == "all" or settled == (status == "settled"))
+                (settled and held.updated < house.cutoff) == old
+                and (old or status == "all" or settled == (status == "settled"))
                 and ticker in (None, "", held.ticker)
                 and event in (None, "", held.event_ticker)
                 and ("position" not in nonzero or held.position)
@@ -77,14 +143,19 @@ def positions(house: House, asked: Asked, account: Account) -> Any:
     }
 
 
-def fills(house: House, asked: Asked, account: Account) -> Any:
+def _fills(house: House, asked: Asked, *, old: bool) -> Any:
     query = asked.query
     wanted, order_id = tickers(query, "ticker"), query.get("order_id")
     since, until = instant(query, "min_ts", "GetFills"), instant(query, "max_ts", "GetFills")
+    cutoff = house.cutoff
+    newest: Iterable[ClientFill] = _latest_first(
+        [reversed(account.fills) for account in asked.accounts()], lambda each: each.created
+    )
     listed = (
         fill
-        for fill in reversed(account.fills)
-        if (not wanted or fill.order.ticker in wanted)
+        for fill in newest
+        if (fill.created < cutoff) == old
+        and (not wanted or fill.order.ticker in wanted)
         and order_id in (None, "", fill.order.order_id)
         and (since is None or fill.created >= since)
         and (until is None or fill.created <= until)
@@ -94,31 +165,20 @@ def fills(house: House, asked: Asked, account: Account) -> Any:
     return {"cursor": cursor, "fills": [wire_account.fill(each) for each in chosen]}
 
 
-def settlements(house: House, asked: Asked, account: Account) -> Any:
-    query = asked.query
-    ticker, event = query.get("ticker"), query.get("event_ticker")
-    since, until = instant(query, "min_ts", "GetSettlements"), instant(query, "max_ts", "GetSettlements")
-    listed = (
-        each
-        for each in reversed(account.settlements)
-        if ticker in (None, "", each.ticker)
-        and event in (None, "", each.event_ticker)
-        and (since is None or each.settled >= since)
-        and (until is None or each.settled <= until)
-    )
-    chosen, cursor = page(query, "GetSettlements", listed, lambda each: each.ticker)
-    return {"cursor": cursor, "settlements": [wire_account.settlement(each) for each in chosen]}
-
-
-def orders(house: House, asked: Asked, account: Account) -> Any:
+def _orders(house: House, asked: Asked, *, old: bool) -> Any:
     query = asked.query
     status = one_of(query, "status", "GetOrders", tuple(OrderStatus))
     ticker, events = query.get("ticker"), tickers(query, "event_ticker")
     since, until = instant(query, "min_ts", "GetOrders"), instant(query, "max_ts", "GetOrders")
+    cutoff = house.cutoff
+    newest: Iterable[ClientOrder] = _latest_first(
+        [reversed(account.orders.values()) for account in asked.accounts()], lambda each: each.created
+    )
     listed = (
         order
-        for order in reversed(account.orders.values())
-        if (status is None or house.stale.status(order) == status)
+        for order in newest
+        if (order.status is not OrderStatus.RESTING and order.updated < cutoff) == old
+        and (status is None or house.stale.status(order) == status)
         and ticker in (None, "", order.ticker)
         and (not events or house.exchange.markets[order.ticker].spec.event_ticker in events)
         and (since is None or order.created >= since)
@@ -128,51 +188,17 @@ def orders(house: House, asked: Asked, account: Account) -> Any:
     return {"cursor": cursor, "orders": [house.stale.body(each) for each in chosen]}
 
 
-def one_order(house: House, asked: Asked, account: Account) -> Any:
-    order = account.orders.get(asked.path["order_id"])
-    if order is None:
-        raise not_found()
-    return {"order": house.stale.body(order)}
+def _order(asked: Asked) -> ClientOrder:
+    """The order of the path, in whichever account the key may see. Raises Refusal 404."""
+    for account in asked.accounts():
+        if (found := account.orders.get(asked.path["order_id"])) is not None:
+            return found
+    raise not_found()
 
 
-def queue_positions(house: House, asked: Asked, account: Account) -> Any:
-    wanted, event = tickers(asked.query, "market_tickers"), asked.query.get("event_ticker")
-    if not wanted and not event:
-        raise bad_request("need to specify market tickers or event ticker")
-    markets = house.exchange.markets
-    return {
-        "queue_positions": [
-            {
-                "market_ticker": order.ticker,
-                "order_id": order.order_id,
-                "queue_position_fp": format_count(_ahead(house, order)),
-            }
-            for order in account.resting_orders()
-            if order.ticker in wanted or markets[order.ticker].spec.event_ticker == event
-        ]
-    }
-
-
-def queue_position(house: House, asked: Asked, account: Account) -> Any:
-    order = account.orders.get(asked.path["order_id"])
-    if order is None or order.status is not OrderStatus.RESTING:
-        raise not_found()
-    return {"queue_position_fp": format_count(_ahead(house, order))}
-
-
-def resting_value(house: House, asked: Asked, account: Account) -> Any:
-    value = sum(_paid(order) * order.remaining for order in account.resting_orders())
-    breakdown = [{"balance": format_money(value, 4), "exchange_index": wire.EXCHANGE_INDEX}]
-    return {"resting_order_value_breakdown": breakdown, "total_resting_order_value": wire.cents(value)}
-
-
-def limits(house: House, asked: Asked, account: Account) -> Any:
-    return {"grants": [], "read": _READ, "usage_tier": "basic", "write": _WRITE}
-
-
-def endpoint_costs(house: House, asked: Asked) -> Any:
-    costs = [{"cost": cost, "method": method, "path": path} for method, path, cost in _COSTS]
-    return {"default_cost": 10, "endpoint_costs": costs}
+def _latest_first(newest: list[Any], stamp: Any) -> Iterable[Any]:
+    """Several accounts' lists, each newest first, as one."""
+    return newest[0] if len(newest) == 1 else merge(*newest, key=stamp, reverse=True)
 
 
 def _resting(account: Account, held: Holding) -> int:

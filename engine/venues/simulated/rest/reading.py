@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import orjson
 
+from engine.market.money import Count, Price, parse_count, parse_price
 from engine.venues.simulated.instants import SECOND, Instant
-from engine.venues.simulated.refusals import Refusal, invalid_query, undecodable
+from engine.venues.simulated.refusals import Refusal, invalid_query, refuse, undecodable
 
 T = TypeVar("T")
 _GO_KINDS: dict[type, str] = {
@@ -53,9 +54,9 @@ def integer(asked: Mapping[str, str], name: str, request: str, *, most: int | No
         raise invalid_query(f"Invalid format for parameter {name}: error binding string parameter")
     value = int(text)
     if value < 0:
-        raise _out_of_range(name, request, "gte")
+        raise out_of_range(name, request, "gte")
     if most is not None and value > most:
-        raise _out_of_range(name, request, "lte")
+        raise out_of_range(name, request, "lte")
     return value
 
 
@@ -74,13 +75,29 @@ def one_of(asked: Mapping[str, str], name: str, request: str, allowed: Iterable[
     """A word of the query, None where it is not given."""
     word = asked.get(name) or None
     if word is not None and word not in allowed:
-        raise _out_of_range(name, request, "oneof")
+        raise out_of_range(name, request, "oneof")
     return word
 
 
 def true(asked: Mapping[str, str], name: str) -> bool:
     """A switch of the query."""
     return asked.get(name, "").lower() in ("true", "1")
+
+
+def price(text: str) -> Price:
+    """A price of a body. Raises Refusal."""
+    try:
+        return parse_price(text)
+    except ValueError:
+        raise refuse(400, "invalid_price") from None
+
+
+def count(text: str) -> Count:
+    """A number of contracts of a body. Raises Refusal."""
+    try:
+        return parse_count(text)
+    except ValueError:
+        raise refuse(400, "invalid_order_size") from None
 
 
 class Fields:
@@ -126,6 +143,14 @@ class Fields:
         value = self._typed(name, int, "int64")
         return None if value is None else int(value)
 
+    def texts(self, name: str) -> list[str]:
+        """A list of strings, empty where it is missing."""
+        value = self._typed(name, list, "[]string") or []
+        for each in value:
+            if not isinstance(each, str):
+                raise undecodable(f"json: cannot unmarshal {_kind(each)} into Go struct field {name} of type string")
+        return list(value)
+
     def objects(self, name: str) -> list[object]:
         """A list that must not be empty."""
         value = self._typed(name, list, "[]" + self._struct)
@@ -150,7 +175,8 @@ class Fields:
         )
 
 
-def _out_of_range(name: str, request: str, tag: str) -> Refusal:
+def out_of_range(name: str, request: str, tag: str) -> Refusal:
+    """The validation body for one query parameter."""
     field = _camel(name)
     return invalid_query(
         f"Parameter validation failed for {request}: Key: '{request}Params.{field}' "

@@ -53,7 +53,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Door:
 
 
 def test_a_signed_request_is_its_account(door: Door) -> None:
-    assert door.keeper.require(door.headers(), "GET", PATH) is door.account
+    assert door.keeper.require(door.headers(), "GET", PATH).account() is door.account
 
 
 @pytest.mark.parametrize("message", ["GET" + PATH + "?limit=1", "POST" + PATH, PATH, "GET/portfolio/balance"])
@@ -81,7 +81,7 @@ def test_an_unknown_key_is_not_found(door: Door) -> None:
 
 @pytest.mark.parametrize("skew_s", [-15, -5, 5, 30])
 def test_a_clock_within_the_window_is_taken(door: Door, skew_s: int) -> None:
-    assert door.keeper.require(door.headers(stamp=NOW_MS + skew_s * 1_000), "GET", PATH) is door.account
+    assert door.keeper.require(door.headers(stamp=NOW_MS + skew_s * 1_000), "GET", PATH).account() is door.account
 
 
 @pytest.mark.parametrize("skew_ms", [-15_001, -300_000, 30_001])

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from engine.venues.simulated import server
-from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.auth import Caller, Doorkeeper
+from engine.venues.simulated.credentials import ApiKey, KeyType, make
 from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.instants import SECOND, to_datetime
 from engine.venues.simulated.rest.frame import House
@@ -27,6 +28,9 @@ HANDSHAKE = (
 )
 
 
+NO_KEY = ApiKey("none", make(KeyType.ED25519).public_key())
+
+
 class Open(Doorkeeper):
     """Lets everybody in."""
 
@@ -35,7 +39,7 @@ class Open(Doorkeeper):
         self.account = account
 
     def require(self, headers: Any, method: str, path: str) -> Any:
-        return self.account
+        return Caller(NO_KEY, self.account.member)
 
 
 async def test_pings_carry_the_body_heartbeat(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +88,7 @@ async def test_a_broken_exchange_ends_the_server(venue: Venue) -> None:
             serving.set()
 
     with pytest.raises(RuntimeError, match="a book went wrong"):
-        await server.run(Stopping(serve=serve), Pace(venue.exchange, clock), socket.socket())  # type: ignore[arg-type]
+        await server.run(Stopping(serve=serve), Pace(venue.exchange, clock), socket.socket())
 
 
 async def test_the_date_is_the_second_the_response_leaves_in(venue: Venue) -> None:
