@@ -3,7 +3,7 @@
 `state.kill` journals what is asked for here and how it ended. Standard library only.
 """
 # each of these system calls, and no other, is meant
-# ruff: noqa: PTH104, PTH108
+# ruff: noqa: PTH104, PTH108, PTH208
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from state.kill_journal import KillState, fold
 from state.kill_record import record_anyway, since
 
 A_KILL_CAME = "a kill came meanwhile; it stands"
+INTERRUPTED = "a clear died half-way; its kill is put back and stands"
+CLEARING = f".{sentinel.NAME}.clearing-"
+"""Where a clear holds the sentinel until it is sure; left behind only by one that died."""
 NO_SUPERVISOR = "no supervisor runs; start one: flightdeck up"
 
 
@@ -57,7 +60,7 @@ def take_away(home: Home, clock: Clock, state: KillState, mark: int) -> list[str
     the journal, or its mark on the file, by now; one that comes later finds no sentinel and places its own.
     """
     target = home.below(f"state/{sentinel.NAME}")
-    aside = home.below(f"state/.{sentinel.NAME}.cleared-{os.urandom(4).hex()}")
+    aside = home.below(f"state/{CLEARING}{os.urandom(4).hex()}")
     try:
         judged = os.lstat(target)
         if sentinel.identity_of(judged) != state.kill_id:
@@ -71,6 +74,8 @@ def take_away(home: Home, clock: Clock, state: KillState, mark: int) -> list[str
         if not kills and _placed(os.lstat(aside)) == _placed(judged):
             _discard(aside)
             return []
+    except FileNotFoundError:
+        return [A_KILL_CAME]  # a start took us for dead, and put it back
     except OSError:
         _put_back(aside, target)
         raise
@@ -99,10 +104,23 @@ def _put_back(aside: str, target: str) -> bool:
 
 
 def _discard(aside: str) -> None:
+    """Remove the sentinel. One that is a folder is kept out of the way: it may hold what somebody wants."""
     try:
         os.unlink(aside)
     except (IsADirectoryError, PermissionError):
-        return  # a folder was used as sentinel; it may hold what somebody wants, and is out of the way
+        os.rename(aside, aside.replace("clearing", "cleared"))
+
+
+def put_back_interrupted(home: Home) -> bool:
+    """Make the kill of a clear that died half-way stand again; whether there was one. Raises OSError."""
+    folder = home.below("state")
+    try:
+        left = [name for name in os.listdir(folder) if name.startswith(CLEARING)]
+    except FileNotFoundError:
+        return False  # no home: the look says so, and is engaged
+    for name in left:
+        _put_back(f"{folder}/{name}", f"{folder}/{sentinel.NAME}")
+    return bool(left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +170,7 @@ def _read_object(path: str) -> dict[str, object]:
 
 def start_refusals(home: Home, clock: Clock, wait_s: float) -> list[str]:
     """Why trading may not start now; `wait_s` counts from the last cancel-all, which may catch new orders so long."""
-    refusals = []
+    refusals = [INTERRUPTED] if put_back_interrupted(home) else []
     state = fold(home, clock)
     if state.engaged:
         refusals.append(f"the kill switch is engaged ({state.why}); clear it first")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from state import kill, sentinel
+from state import kill, release, sentinel
 from state.clock import SimulatedClock
 from state.home import Home
 from state.kill_journal import fold
@@ -214,6 +214,17 @@ def test_a_clear_that_may_not_last_is_none(trading: Trading, monkeypatch: pytest
         kill.clear(trading.home, trading.clock, reason="x")
 
     assert trading.anchor.look().engaged
+
+
+def test_a_clear_that_died_half_way_is_put_back_by_the_next_start(trading: Trading) -> None:
+    engaged = kill.engage(trading.home, trading.clock, why="x", via="test", by="mara")
+    held = trading.home.state / f"{release.CLEARING}0badcafe"
+    (trading.home.state / sentinel.NAME).rename(held)
+    assert not sentinel.look(trading.home).engaged
+    refusals = kill.start(trading.home, trading.clock, wait_after_cancel_s=0)
+    assert release.INTERRUPTED in refusals
+    assert sentinel.look(trading.home).engaged and engaged.kill_id
+    assert not held.exists()
 
 
 def test_a_start_arms_what_runs(trading: Trading) -> None:
