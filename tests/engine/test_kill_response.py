@@ -175,12 +175,12 @@ async def test_an_order_whose_answer_was_lost_before_the_kill_is_named(
 async def test_an_exchange_that_does_not_answer_is_asked_again_and_told_in_every_cycle(
     response: KillResponse, home: Home, clock: SimulatedClock, venue: Any, leave: Any, until: Any, done: list[str]
 ) -> None:
-    venue.faults["cancel_all"] = [Ambiguous("no route")]
-    venue.faults["orders"] = [Unavailable("no route")]
+    venue.lasting |= {"cancel_all": Ambiguous("no route"), "orders": Unavailable("no route")}
     leave.kill()
     response.look()
     await until(lambda: response.error)
     assert response.error.startswith("kill: ")
+    venue.lasting.clear()
     await until(lambda: done)
     assert rungs(home, clock) == RUNGS
     assert response.error == ""
@@ -197,17 +197,24 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every trouble that was noted, also what the next cycle no longer shows."""
+    told: list[str] = []
+    monkeypatch.setattr(KillResponse, "_note", lambda _, trouble: told.append(trouble) if trouble else None)
+    return told
+
+
 @pytest.mark.usefixtures("full_disk")
-async def test_a_full_disk_keeps_no_order_alive(
-    response: KillResponse, venue: Any, leave: Any, until: Any, done: list[str]
+async def test_a_full_disk_keeps_no_order_alive_and_is_told(
+    response: KillResponse, venue: Any, leave: Any, until: Any, done: list[str], noted: list[str]
 ) -> None:
     venue.rest_order("a")
     leave.kill()
     response.look()
-    await until(lambda: response.error)
-    assert "No space left" in response.error or "ENOSPC" in response.error
     await until(lambda: done)
     assert venue.known == {}
+    assert any("No space left" in trouble or "ENOSPC" in trouble for trouble in noted)
 
 
 async def test_a_start_that_cannot_be_taken_back_keeps_no_order_alive(
