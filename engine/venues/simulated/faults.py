@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 Change = Callable[[], None]
+# what faults call the WebSocket as a whole, and the act of connecting to it
+STREAM, CONNECTING = "stream", "GET /trade-api/ws/v2"
 
 
 class FaultError(ValueError):
@@ -46,6 +48,8 @@ class FaultName(StrEnum):
     REORDER_FRAMES = "reorder_frames"
     GAP = "gap"
     OVERFLOW = "overflow"
+    CHANNEL_ERROR = "channel_error"
+    COMMAND_TIMEOUT = "command_timeout"
     DISCONNECT = "disconnect"
 
 
@@ -70,6 +74,8 @@ _SWITCHES = frozenset(
         FaultName.DUPLICATE_FRAMES,
         FaultName.REORDER_FRAMES,
         FaultName.OVERFLOW,
+        FaultName.CHANNEL_ERROR,
+        FaultName.COMMAND_TIMEOUT,
     }
 )
 

@@ -14,7 +14,7 @@ from engine.venues.simulated.account import Account
 from engine.venues.simulated.auth import Doorkeeper
 from engine.venues.simulated.credentials import Scope
 from engine.venues.simulated.exchange import Exchange
-from engine.venues.simulated.faults import ERRORS, FaultName, Faults
+from engine.venues.simulated.faults import CONNECTING, ERRORS, STREAM, FaultName, Faults
 from engine.venues.simulated.happenings import (
     BookDelta,
     EventCreated,
@@ -33,8 +33,6 @@ from engine.venues.simulated.rest.frame import render
 from engine.venues.simulated.subscriptions import Session
 
 PATH = "/trade-api/ws/v2"
-# what faults call the stream as a whole, and the act of connecting to it
-STREAM, CONNECTING = "stream", "GET /trade-api/ws/v2"
 # a reader that is this far behind is told so and loses its subscriptions
 MOST_WAITING = 50_000
 
@@ -193,6 +191,8 @@ class _Connection:
             return
         if faults.fires(FaultName.OVERFLOW, STREAM) is not None:
             self.session.overflow()
+        if faults.fires(FaultName.CHANNEL_ERROR, STREAM) is not None:
+            self.session.end(10, "Channel error")
         if faults.fires(FaultName.DISCONNECT, STREAM) is not None:
             self._line().cut()
         if faults.fires(FaultName.HALF_OPEN, STREAM) is not None:

@@ -13,54 +13,21 @@ import orjson
 
 from engine.venues.simulated import frames
 from engine.venues.simulated.account import Account
+from engine.venues.simulated.channels import (
+    CHANNELS,
+    MOST_COMMANDS_A_SECOND,
+    MOST_MARKETS,
+    NEEDS_MARKETS,
+    UNFILTERED,
+    CommandError,
+    Subscription,
+    check_shards,
+    listed,
+)
 from engine.venues.simulated.exchange import Exchange
-from engine.venues.simulated.faults import FaultName, Faults
+from engine.venues.simulated.faults import STREAM, FaultName, Faults
 from engine.venues.simulated.happenings import Quoted
 from engine.venues.simulated.market import RecordedFrame
-
-CHANNELS = frozenset(
-    {
-        "orderbook_delta",
-        "ticker",
-        "trade",
-        "fill",
-        "user_orders",
-        "market_positions",
-        "market_lifecycle_v2",
-        "order_group_updates",
-    }
-)
-_NEEDS_MARKETS = "orderbook_delta"
-# these hear of every market whatever filter they name
-_UNFILTERED = frozenset({"market_lifecycle_v2", "order_group_updates"})
-
-
-class CommandError(Exception):
-    """A command refused with one of the protocol's codes."""
-
-    def __init__(self, code: int, message: str, ticker: str | None = None) -> None:
-        super().__init__(message)
-        self.body: dict[str, Any] = {"code": code, "msg": message}
-        if ticker is not None:
-            self.body["market_ticker"] = ticker
-
-
-@dataclass(slots=True)
-class Subscription:
-    """One channel of one session. `tickers` None: every market. `seq` counts the frames that carry a number."""
-
-    sid: int
-    channel: str
-    tickers: set[str] | None
-    use_yes_price: bool = False
-    seq: int = 0
-
-    def wants(self, ticker: str) -> bool:
-        return self.tickers is None or ticker in self.tickers
-
-    def next_seq(self) -> int:
-        self.seq += 1
-        return self.seq
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +42,8 @@ class Session:
     whole_member: bool = True
     channels: dict[str, Subscription] = field(default_factory=dict)
     _sids: int = 0
+    _second: int = 0
+    _commands: int = 0
     _held: list[str] = field(default_factory=list)
 
     def hears(self, account: Account) -> bool:
@@ -89,6 +58,7 @@ class Session:
             if not isinstance(content, dict):
                 raise CommandError(1, "Unable to process message")
             number = content.get("id")
+            self._count_command()
             self._command(number, content)
         except orjson.JSONDecodeError:
             self._error(number, CommandError(1, "Unable to process message"))
@@ -118,10 +88,25 @@ class Session:
 
     def overflow(self) -> None:
         """Tell a reader that was too slow, and end every subscription of it."""
+        self.end(25, "Subscription buffer overflow")
+
+    def end(self, code: int, message: str) -> None:
+        """End every subscription with a terminal error."""
         for subscription in self.channels.values():
-            body = {"code": 25, "msg": "Subscription buffer overflow"}
+            body = {"code": code, "msg": message}
             self._reply({"type": "error", "sid": subscription.sid, "seq": subscription.next_seq(), "msg": body})
         self.channels.clear()
+
+    def _count_command(self) -> None:
+        """Raises CommandError for a command too many, or one that a fault has time out."""
+        second = self.sent_ms() // 1_000
+        if second != self._second:
+            self._second, self._commands = second, 0
+        self._commands += 1
+        if self._commands > MOST_COMMANDS_A_SECOND:
+            raise CommandError(27, "Too many requests")
+        if self.faults and self.faults.fires(FaultName.COMMAND_TIMEOUT, STREAM) is not None:
+            raise CommandError(18, "Command timeout")
 
     def _command(self, number: object, content: dict[str, Any]) -> None:
         name, params = content.get("cmd"), content.get("params")
@@ -148,8 +133,10 @@ class Session:
         for channel in channels:
             if channel not in CHANNELS:
                 raise CommandError(8, "Unknown channel")
-            if channel == _NEEDS_MARKETS and not tickers:
+            if channel == NEEDS_MARKETS and not tickers:
                 raise CommandError(14, "Market ticker required")
+            if channel == "communications":
+                check_shards(params)
         added = [(self._subscription(channel, tickers, params), channel in self.channels) for channel in channels]
         for subscription, _ in added:
             self.channels[subscription.channel] = subscription
@@ -162,7 +149,7 @@ class Session:
         if channel in self.channels:
             return self.channels[channel]
         self._sids += 1
-        everything = channel in _UNFILTERED or not tickers
+        everything = channel in UNFILTERED or not tickers
         return Subscription(self._sids, channel, None if everything else set(), bool(params.get("use_yes_price")))
 
     def _merge(self, subscription: Subscription, tickers: list[str], *, known: bool, first_quotes: bool) -> None:
@@ -171,7 +158,7 @@ class Session:
         new = [each for each in tickers if subscription.tickers is not None and each not in subscription.tickers]
         if subscription.tickers is not None:
             subscription.tickers.update(new)
-        if subscription.channel == _NEEDS_MARKETS:
+        if subscription.channel == NEEDS_MARKETS:
             for ticker in new:
                 self._snapshot(subscription, ticker)
         elif subscription.channel == "ticker" and first_quotes:
@@ -200,7 +187,7 @@ class Session:
         if not tickers:
             raise CommandError(14, "Market ticker required")
         if action == "get_snapshot":
-            if subscription.channel != _NEEDS_MARKETS:
+            if subscription.channel != NEEDS_MARKETS:
                 raise CommandError(13, "Unsupported action")
             for ticker in tickers:
                 self._snapshot(subscription, ticker, number)
@@ -209,14 +196,21 @@ class Session:
             subscription.tickers = set() if action == "add_markets" else set(self.exchange.markets)
         new = [each for each in tickers if each not in subscription.tickers]
         if action == "add_markets":
+            self._count_markets(new)
             subscription.tickers.update(tickers)
         else:
             subscription.tickers.difference_update(tickers)
         msg = {"market_tickers": sorted(subscription.tickers)}
         self._reply({"type": "ok", "id": number, "sid": subscription.sid, "seq": subscription.next_seq(), "msg": msg})
-        if action == "add_markets" and subscription.channel == _NEEDS_MARKETS:
+        if action == "add_markets" and subscription.channel == NEEDS_MARKETS:
             for ticker in new:
                 self._snapshot(subscription, ticker)
+
+    def _count_markets(self, new: list[str]) -> None:
+        """Raises CommandError when the session would follow more markets than one may."""
+        followed = sum(len(each.tickers) for each in self.channels.values() if each.tickers is not None)
+        if followed + len(new) > MOST_MARKETS:
+            raise CommandError(26, "Subscription market limit exceeded")
 
     def _snapshot(self, subscription: Subscription, ticker: str, command: object = None) -> None:
         market = self.exchange.markets[ticker]
@@ -227,8 +221,8 @@ class Session:
 
     def _tickers(self, params: dict[str, Any]) -> list[str]:
         """The markets a command names, by ticker or by id, each once."""
-        named = [params.get("market_ticker"), *_list(params, "market_tickers")]
-        ids = [each for each in (params.get("market_id"), *_list(params, "market_ids")) if each]
+        named = [params.get("market_ticker"), *listed(params, "market_tickers")]
+        ids = [each for each in (params.get("market_id"), *listed(params, "market_ids")) if each]
         if ids:
             by_id = {market.market_id: ticker for ticker, market in self.exchange.markets.items()}
             named += [by_id.get(each, str(each)) for each in ids]
@@ -265,12 +259,3 @@ class Session:
 
     def _reply(self, body: dict[str, Any]) -> None:
         self.send(frames.text({key: value for key, value in body.items() if key != "id" or value is not None}) + "\n")
-
-
-def _list(params: dict[str, Any], name: str) -> list[Any]:
-    value = params.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise CommandError(11, "Invalid parameter")
-    return value

@@ -146,7 +146,7 @@ class Venue:
 class Api:
     """The REST side of a small exchange, asked with a signature."""
 
-    def __init__(self, venue: Venue, folder: Path) -> None:
+    def __init__(self, venue: Venue, folder: Path, **options: Any) -> None:
         self.venue = venue
         self.key = issue(folder, 1)
         private = serialization.load_pem_private_key((folder / KEY_NAME).read_bytes(), None)
@@ -156,7 +156,7 @@ class Api:
         self.faults = Faults()
         keeper = Doorkeeper(ShownClock(SimulatedClock(NOW), self.faults).now, self.faults)
         keeper.admit(self.key, self.account)
-        house = House(venue.exchange, venue.trading, keeper, lambda: None, faults=self.faults)
+        house = House(venue.exchange, venue.trading, keeper, lambda: None, faults=self.faults, **options)
         self.stream = Stream(venue.exchange, keeper, lambda: None, lambda: 0, self.faults)
         app = application(house, self.stream)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exchange")

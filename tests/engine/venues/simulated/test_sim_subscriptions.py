@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from engine.market.fees import FeeSchedule
+from engine.venues.simulated import subscriptions
 from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.faults import Fault
+from engine.venues.simulated.market import FeeChange
 from engine.venues.simulated.stream import Stream
 
 from .conftest import HIGH, LOW, Venue
@@ -181,6 +186,10 @@ ERRORS = [
     ('{"id":1,"cmd":"update_subscription","params":{"sids":[1],"action":"wish"}}', 13),
     ('{"id":1,"cmd":"subscribe","params":{"channels":["orderbook_delta"]}}', 14),
     ('{"id":1,"cmd":"update_subscription","params":{"sids":[1]}}', 15),
+    ('{"id":1,"cmd":"subscribe","params":{"channels":["communications"],"shard_factor":0}}', 19),
+    ('{"id":1,"cmd":"subscribe","params":{"channels":["communications"],"shard_key":0}}', 20),
+    ('{"id":1,"cmd":"subscribe","params":{"channels":["communications"],"shard_factor":2,"shard_key":2}}', 21),
+    ('{"id":1,"cmd":"subscribe","params":{"channels":["communications"],"shard_factor":101}}', 22),
 ]
 
 
@@ -190,6 +199,45 @@ def test_a_command_that_cannot_be_followed_is_answered_with_its_code(line: Line,
     line.session.handle(command)
     (error,) = line.heard()
     assert (error["type"], error["msg"]["code"]) == ("error", code)
+
+
+def test_a_session_may_follow_so_many_markets_and_say_so_much_a_second(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MOST_MARKETS", 1)
+    monkeypatch.setattr(subscriptions, "MOST_COMMANDS_A_SECOND", 2)
+    line.say(1, "subscribe", channels=["orderbook_delta"], market_tickers=[HIGH])
+    (limit,) = line.say(2, "update_subscription", sids=[1], action="add_markets", market_tickers=[LOW])
+    (rate,) = line.say(3, "list_subscriptions")
+    assert [each["msg"]["code"] for each in (limit, rate)] == [26, 27]
+
+
+@pytest.mark.parametrize(("fault", "code"), [("overflow", 25), ("channel_error", 10)])
+def test_a_terminal_error_ends_every_subscription(venue: Venue, line: Line, fault: str, code: int) -> None:
+    line.say(1, "subscribe", channels=["orderbook_delta", "trade"], market_tickers=[HIGH])
+    line.session.end(code, fault)
+    assert [(each["msg"]["code"], each["seq"]) for each in line.heard()] == [(code, 2), (code, 1)]
+    assert line.say(2, "list_subscriptions")[0]["msg"] == []
+
+
+def test_a_command_times_out_when_a_fault_says_so(line: Line) -> None:
+    line.session.faults.put(Fault.parse("command_timeout=on,count=1"))
+    codes = [line.say(number, "list_subscriptions")[0]["msg"] for number in (1, 2)]
+    assert codes == [{"code": 18, "msg": "Command timeout"}, []]
+
+
+def test_an_event_with_fees_of_its_own_is_told(venue: Venue, line: Line) -> None:
+    line.say(1, "subscribe", channels=["market_lifecycle_v2"])
+    fees = FeeSchedule("quadratic", Decimal("0.5"))
+    for seconds, override in ((1, fees), (2, None)):
+        at = venue.exchange.now + seconds * 1_000_000
+        venue.exchange.plan_fees(FeeChange(str(seconds), "KXTEST", "KXTEST-26NOV18", override, at))
+    venue.exchange.advance(venue.exchange.now + 1_500_000)
+    assert venue.market.fees is fees
+    venue.exchange.advance(venue.exchange.now + 1_000_000)
+    assert venue.market.fees.multiplier == 1
+    told = [(each["type"], each["msg"]["fee_multiplier_override"]) for each in line.heard()]
+    assert told == [("event_fee_update", 0.5), ("event_fee_update", None)]
 
 
 def test_a_reader_that_is_too_slow_loses_its_subscriptions_and_is_told(venue: Venue, line: Line) -> None:
