@@ -61,26 +61,23 @@ def heartbeat(number: int = 8041) -> Heartbeat:
     )  # fmt: skip
 
 
-def book(moved: int = 0, changed: int = 0) -> ShadowBook:
-    """40 paper positions; the marks of the first `changed` depend on `moved`."""
+def book(moved: int = 0, changed: int = 0, held: int = 40) -> ShadowBook:
+    """40 paper positions; the marks of the first `changed` depend on `moved`; `held` contracts of the first."""
     return ShadowBook(
         source="simulated",
-        positions=tuple(_position(number, moved if number < changed else 0) for number in range(POSITIONS)),
+        positions=tuple(
+            _position(number, moved if number < changed else 0, 40 if number else held) for number in range(POSITIONS)
+        ),
         fills=143,
         realised_usd=Decimal("212.75"),
         fees_usd=Decimal("9.12"),
     )
 
 
-def mark(number: int, moved: int) -> Decimal:
-    """The mark of a position that moved so often: two digits that no other cell shows."""
-    return Decimal(20 + (number * 7 + moved * 3) % 60) / 100
-
-
-def _position(number: int, moved: int) -> ShadowPosition:
-    marked = mark(number, moved)
+def _position(number: int, moved: int, held: int) -> ShadowPosition:
+    marked = Decimal(20 + (number * 7 + moved * 3) % 60) / 100
     return ShadowPosition(
-        ticker=f"KXHIGHNY-26NOV25-B{number + 30}.5", desk="ladders", family="WEATHER", side="YES", count=Decimal(40),
+        ticker=f"KXHIGHNY-26NOV25-B{number + 30}.5", desk="ladders", family="WEATHER", side="YES", count=Decimal(held),
         average_price=Decimal("0.31"), mark=marked, unrealised_usd=Decimal("1.20"), realised_usd=Decimal(0),
         fees_usd=Decimal("0.35"), fair=Decimal("0.362"), edge_cents=Decimal("5.2"), opened_at=AT,
     )  # fmt: skip

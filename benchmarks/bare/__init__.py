@@ -1,0 +1,1 @@
+"""The yardsticks that are programs: the least that could do the same."""
