@@ -82,8 +82,9 @@ def _seconds(age: float | None) -> float | None:
     return None if age is None else round(age, 3)
 
 
-def _usd(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount:f}"
+def _usd(amount: Decimal | None) -> float | None:
+    """Dollars as a JSON number: a float holds every amount of this desk to the micro-dollar, and scripts can add it."""
+    return None if amount is None else round(float(amount), 6)
 
 
 def as_text(snapshot: Snapshot) -> list[str]:

@@ -45,7 +45,7 @@ def test_a_healthy_desk(states: States) -> None:
     assert found["permit"] == {"valid": True, "age_s": 2.4}
     assert found["gate"] == {"open": True, "reasons": []}
     assert found["exchange"] == {"resting_orders": 6, "as_of": "2026-11-24T19:31:03.000000Z"}
-    assert found["shadow"] == {"positions": 9, "fills": 143, "unrealised_usd": None, "realised_usd": "212.75"}
+    assert found["shadow"] == {"positions": 9, "fills": 143, "unrealised_usd": None, "realised_usd": 212.75}
 
 
 @pytest.mark.parametrize("name", ["stale", "empty", "corrupt"])
