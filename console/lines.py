@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -151,7 +152,8 @@ def plain(lines: Iterable[Line]) -> str:
     return "\n".join(text(each).rstrip() for each in lines)
 
 
-def table_row(cells: Sequence[Span], widths: Sequence[int], flush_right: Sequence[bool], mark: str = "…") -> Line:
+@lru_cache(maxsize=2_048)  # most rows are drawn again as they were
+def table_row(cells: tuple[Span, ...], widths: tuple[int, ...], flush_right: tuple[bool, ...], mark: str = "…") -> Line:
     """Cells side by side, two blanks between, each cut or filled to its width."""
     row: list[Span] = []
     for cell, room, right in zip(cells, widths, flush_right, strict=True):

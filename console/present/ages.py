@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from console.lines import Span, Tone
 from state.clock import to_et
@@ -40,6 +41,7 @@ def clock_millis(instant: datetime) -> str:
     return f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
 
 
+@lru_cache(maxsize=4_096)
 def signed(amount: Decimal | None, places: int = 2) -> Span:
     """An amount with its sign; unknown is "?"."""
     if amount is None:
@@ -50,11 +52,13 @@ def signed(amount: Decimal | None, places: int = 2) -> Span:
     return Span(shown, Tone.GAIN if amount > 0 else Tone.LOSS)
 
 
+@lru_cache(maxsize=4_096)
 def price(value: Decimal | None) -> Span:
     """A price in dollars to a tenth of a cent; unknown is "?"."""
     return Span("?", Tone.CAUTION) if value is None else Span(f"{value:.3f}")
 
 
+@lru_cache(maxsize=4_096)
 def count(value: Decimal) -> str:
     """A number of contracts without needless zeros."""
     return f"{value:,.0f}" if value == value.to_integral_value() else f"{value:,.2f}"

@@ -59,12 +59,13 @@ class LiveTable(Pane, can_focus=True):
         self._scroll()
         body = rows[self._first : self._first + self._room]
         place = f"{self._first + 1}-{self._first + len(body)} seen" if len(body) < len(rows) else ""
-        widths, right = [column.cells for column in columns], [column.right for column in columns]
-        names = table_row([Span(column.heading, Tone.NOTE) for column in columns], widths, right)
+        widths = tuple(column.cells for column in columns)
+        right = tuple(column.right for column in columns)
+        names = table_row(tuple(Span(column.heading, Tone.NOTE) for column in columns), widths, right)
         table = [self._row(row, widths, right) for row in body]
         return [*self.heading_of(snapshot, width, place), (Span(" " * MARGIN), *names), *table]
 
-    def _row(self, row: Row, widths: Sequence[int], right: Sequence[bool]) -> Line:
+    def _row(self, row: Row, widths: tuple[int, ...], right: tuple[bool, ...]) -> Line:
         cells = table_row(row.cells, widths, right, self.glyphs.cut)
         if row.key != self.cursor or not self.has_focus:
             return (Span("   "), *cells)
