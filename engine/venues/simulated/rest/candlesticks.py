@@ -149,5 +149,6 @@ def _renamed(candle: dict[str, Any]) -> dict[str, Any]:
     plain = {key.removesuffix("_fp"): value for key, value in candle.items()}
     for name in ("price", "yes_ask", "yes_bid"):
         plain[name] = {key.removesuffix("_dollars"): value for key, value in plain[name].items()}
-    plain["price"] = dict.fromkeys(("open", "low", "high", "close", "mean", "previous")) | plain["price"]
+    named = ("open", "low", "high", "close", "mean", "previous")
+    plain["price"] = {name: plain["price"].get(name) for name in named}
     return plain

@@ -27,7 +27,6 @@ _EMPTY = (
     ("/multivariate_event_collections", "multivariate_contracts"),
     ("/milestones", "milestones"),
     ("/structured_targets", "structured_targets"),
-    ("/incentive_programs", "incentive_programs"),
 )
 
 
@@ -50,6 +49,7 @@ def routes(house: House) -> list[Route]:
         public(house, "GET", "/search/tags_by_categories", tags_by_categories),
         # what this exchange has none of: combos, milestones, structured targets, incentives
         *(public(house, "GET", path, partial(_none, key)) for path, key in _EMPTY),
+        public(house, "GET", "/incentive_programs", lambda house, asked: {"incentive_programs": []}),
     ]
 
 
