@@ -17,6 +17,8 @@ from state.kill_record import parse_event, recent, record, record_anyway
 __all__ = ["RUNGS", "KillState", "RungSeen", "fold", "parse_event", "recent", "record", "record_anyway"]
 
 RUNGS = ("sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2")
+CANCELLED = ("cancel_sent", "verified_2")
+"""Each tells that a cancel-all left before it; one whose answer was lost has only the second."""
 FOUND, REPEATED, TOLD = range(3)
 """How well a line knows why: a sentinel was found, a kill met one that stood, the kill that placed it told."""
 
@@ -87,7 +89,7 @@ class _Fold:
 
     def add(self, event: Mapping[str, Any]) -> None:
         act, rung = event.get("act"), event.get("rung")
-        if act == "rung" and rung == "cancel_sent" and event.get("boot_id") == self.boot_id:
+        if act == "rung" and rung in CANCELLED and event.get("boot_id") == self.boot_id:
             self._cancelled(event.get("seq"))
         if self.kill_id is None or event.get("kill_id") != self.kill_id:
             return
@@ -140,6 +142,6 @@ def fold(home: Home, clock: Clock, look: sentinel.Look | None = None) -> KillSta
 
 def _events(home: Home, kill_id: str | None) -> tuple[list[dict[str, Any]], str]:
     try:
-        return recent(home, "cancel_sent", *([kill_id] if kill_id else [])), ""
+        return recent(home, *CANCELLED, *([kill_id] if kill_id else [])), ""
     except OSError as error:
         return [], f"kill journal cannot be read: {sentinel.named(error)}"

@@ -72,7 +72,7 @@ class Http:
             await self.limits.admit("GET", self._prefix + path, urgent=urgent)
             try:
                 return self._answer(path, await self._send(self._request("GET", path, params)))
-            except (Unavailable, RateLimited, httpx.TransportError) as exc:
+            except (Unavailable, RateLimited, httpx.RequestError) as exc:
                 problem = exc if isinstance(exc, VenueError) else Unavailable(f"GET {path}: {_said(exc)}")
                 if attempt == attempts:
                     raise problem from exc
@@ -96,7 +96,7 @@ class Http:
             response = await self._send(self._request(method, path, params, content))
         except _NEVER_LEFT as exc:
             raise NotSent(f"{method} {path}: {_said(exc)}") from exc
-        except httpx.TransportError as exc:
+        except httpx.RequestError as exc:
             raise Ambiguous(f"{method} {path}: {_said(exc)}") from exc
         return self._done(method, path, response)
 
@@ -112,7 +112,7 @@ class Http:
             response = await self._send(self._request("POST", path, None, content, content.length))
         except Denied as exc:
             raise NotSent(f"POST {path}: denied at the last look: {exc}") from exc
-        except httpx.TransportError as exc:
+        except httpx.RequestError as exc:
             outcome = Ambiguous if content.begun else NotSent
             raise outcome(f"POST {path}: {_said(exc)}") from exc
         if not content.begun:

@@ -148,6 +148,11 @@ def test_rungs_of_an_earlier_kill_say_nothing_about_this_one(home: Home, clock: 
     assert (state.since, state.rungs, state.left) == (None, (), None)
 
 
+def test_a_cancel_whose_answer_was_lost_counts_from_its_verification(home: Home, clock: SimulatedClock) -> None:
+    told = [{"act": "rung", "rung": "verified_2", "boot_id": clock.boot_id(), "seq": 7}]
+    assert folded(home, clock, lines(*told), sentinel.ABSENT).last_cancel_ns == 7
+
+
 def test_the_last_cancel_of_this_boot_is_the_newest_whoever_wrote_last(home: Home, clock: SimulatedClock) -> None:
     sent = {"rung": "cancel_sent", "kill_id": None}
     told = [
