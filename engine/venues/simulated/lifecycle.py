@@ -141,7 +141,7 @@ class Lifecycle:
                     if isinstance(order, ClientOrder):
                         self._trading.take_out(order, reason)
                     else:
-                        market.book.remove(order)
+                        market.book.reduce(order, order.remaining)  # to nothing: whoever placed it sees that it is gone
 
     def _determine(self, market: Market, outcome: Callable[[], Outcome]) -> None:
         market.outcome = outcome()

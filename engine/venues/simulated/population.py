@@ -68,11 +68,16 @@ class Population:
         self._seed = seed
         self._pace = min(1.0, BUSIEST / speed)
         self._forecasts: dict[str, tuple[Instant, Forecast]] = {}
+        self._crowds: dict[str, Crowd] = {}
 
     def enter(self, market: Market) -> None:
-        """Have a crowd quote a market that has just opened, and go on trading it."""
+        """Have a crowd quote a market that has just opened, and go on trading it; after a pause a new one."""
         chance = random.Random(f"{self._seed}:{market.ticker}")
         crowd = Crowd(market, chance, [Maker(65 + 45 * number + chance.random() * 40) for number in range(MAKERS)])
+        earlier = self._crowds.get(market.ticker)
+        if earlier is not None:
+            crowd.numbers = earlier.numbers  # a name stands for one order
+        self._crowds[market.ticker] = crowd
         fair = self._fair(market)
         self._look_lived_in(crowd, fair)
         for maker in crowd.makers:
@@ -82,7 +87,7 @@ class Population:
         self._plan(crowd, fair)
 
     def _act(self, crowd: Crowd) -> None:
-        if crowd.market.status is not MarketStatus.ACTIVE:
+        if crowd.market.status is not MarketStatus.ACTIVE or crowd is not self._crowds[crowd.market.ticker]:
             return
         fair = self._fair(crowd.market)
         if self._exchange.trading_active and self._exchange.exchange_active:
