@@ -45,12 +45,12 @@ class Terminal:
         os.close(self.master)
 
     def wait_for(self, *texts: bytes) -> float:
-        """Read until all `texts` were written since the call; when (perf_counter). RuntimeError when that takes long."""
+        """Read until all `texts` were written since the call; when (perf_counter). Raises RuntimeError after 20 s."""
         got = b""
         end = time.perf_counter() + SLOW_S
         while not all(text in got for text in texts):
             if not select.select([self.master], [], [], max(0.0, end - time.perf_counter()))[0]:
-                raise RuntimeError(f"{self.child.args} never wrote {texts!r}: {got[-500:]!r}")
+                raise RuntimeError(f"{self.child.args!r} never wrote {texts!r}: {got[-500:]!r}")
             got += os.read(self.master, 1 << 16)
         return time.perf_counter()
 

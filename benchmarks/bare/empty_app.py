@@ -1,4 +1,4 @@
-"""An empty Textual app; with a folder it watches that as the console does. `python -m benchmarks.bare.empty_app [DIR]`."""
+"""An empty Textual app; given a folder, it watches that as the console does."""
 
 from __future__ import annotations
 
