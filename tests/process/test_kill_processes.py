@@ -166,8 +166,8 @@ def test_a_kill_while_the_exchange_hangs_denies_at_once_and_claims_no_more_than_
     exchange = desk.signal("exchange", signal.SIGSTOP)
     command(desk)
     desk.wait_for("denied", lambda: any(line.get("rung") == "engine_denied" for line in of_this_kill(desk)))
-    desk.wait_for("no leave is left", lambda: not desk.path("state/armed.json").exists())
-    assert not desk.path("state/permit.json").exists()
+    desk.wait_for("no start is left", lambda: not desk.path("state/armed.json").exists())
+    desk.wait_for("no permit is left", lambda: not desk.path("state/permit.json").exists())
     assert [rung["name"] for rung in kill(desk)["rungs"]] == RUNGS[:2]
     assert desk.run("kill", "clear", "--reason", "a test", "--confirm", "CLEAR") == 1
     assert "not verified" in desk.err()
@@ -184,7 +184,7 @@ def test_a_home_that_is_moved_away_sends_nothing_and_needs_a_start_when_it_is_ba
     desk.home.rename(away)
     desk.home = away
     desk.wait_for("the start is taken back", lambda: not desk.path("state/armed.json").exists())
-    assert not desk.path("state/permit.json").exists()
+    desk.wait_for("the permit is taken back", lambda: not desk.path("state/permit.json").exists())
     desk.wait_for("all is cancelled all the same", lambda: desk.orders() and desk.resting() == [])
     sent = {order["order_id"] for order in desk.orders()}
 

@@ -137,10 +137,13 @@ def test_an_exchange_that_is_gone_keeps_no_supervisor_from_ending(desk: Desk) ->
 @pytest.fixture
 def small_disk(desk: Desk) -> Iterator[Path]:
     """The home on a disk of its own, of 8 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    options = f"size=8m,uid={os.geteuid()}"
     desk.home.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "small", str(desk.home)], check=True)
+    try:
+        subprocess.run([*as_root, "mount", "-t", "tmpfs", "-o", options, "small", str(desk.home)], check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("only root can mount a small disk")
     try:
         yield desk.home
     finally:
@@ -148,7 +151,7 @@ def small_disk(desk: Desk) -> Iterator[Path]:
             if command.poll() is None:
                 command.terminate()
                 command.wait(30)
-        subprocess.run(["umount", "-l", str(desk.home)], check=True)
+        subprocess.run([*as_root, "umount", "-l", str(desk.home)], check=True)
 
 
 def test_a_full_disk_takes_the_permit_and_nothing_else_and_all_is_well_once_there_is_room(
@@ -186,8 +189,8 @@ def test_a_kill_on_a_full_disk_stops_everything(desk: Desk, small_disk: Path) ->
             file.write(b"x" * 4_096)
     assert desk.run("kill", "on") == 0
     desk.wait_for("nothing rests", lambda: desk.resting() == [])
-    desk.wait_for("no leave is left", lambda: not desk.path("state/armed.json").exists())
-    assert not desk.path("state/permit.json").exists()
+    desk.wait_for("no start is left", lambda: not desk.path("state/armed.json").exists())
+    desk.wait_for("no permit is left", lambda: not desk.path("state/permit.json").exists())
     big.unlink()
     assert desk.run("kill", "on", "--cancel") == 0
     assert desk.status()["kill"]["engaged"] is True
