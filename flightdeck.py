@@ -20,6 +20,7 @@ COMMANDS = (
     ("exchange", "engine.venues.simulated.main:main", "a simulated exchange on loopback that speaks Kalshi"),
     ("cancel", "engine.cancel:main", "cancel what rests at the exchange and verify it"),
     ("flatten", "engine.flatten:main", "close every position, reduce-only, under a kill that is verified"),
+    ("drill", "runners.drill:main", "the kill through each of its paths, on a simulated desk, timed"),
     ("engine", "engine.main:main", ""),
 )
 USAGE, IO_ERROR, CONFIG = 2, 74, 78
