@@ -113,6 +113,7 @@ class Venue:
         expires: Instant | None = None,
         post_only: bool = False,
         reduce_only: bool = False,
+        cancel_on_pause: bool = False,
         group: str | None = None,
     ) -> Ack:
         request = OrderRequest(
@@ -126,7 +127,7 @@ class Venue:
             expires,
             post_only,
             reduce_only,
-            False,
+            cancel_on_pause,
             group,
         )
         return self.trading.create(account, request)
