@@ -10,22 +10,19 @@ from functools import partial
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.filter import LineFilter
+from textual.reactive import Reactive
 from textual.screen import Screen
 
 from console.actions import MISSING, Action, Needs, available
 from console.keepsakes import Keepsakes
 from console.lines import Tone
-from console.live import Live
-from console.messages import SnapshotArrived
+from console.live import Live, Looks
+from console.messages import SettingsRead, SnapshotArrived
 from console.modals.base import Dialog
-from console.modals.help import Help
-from console.modals.release import Release
 from console.present.glyphs import ASCII, UNICODE
 from console.screens.base import ConsoleScreen
-from console.screens.log import Log
 from console.screens.overview import Overview
 from console.snapshot import Snapshot
-from console.widgets.filter_line import FilterLine
 from console.widgets.pane import Pane
 from console.widgets.sanitise import VisibleFilter
 from state import kill
@@ -42,27 +39,33 @@ class Console(App[int]):
     """One home on screen."""
 
     CSS_PATH = "console.tcss"
+    DEFAULT_MODE = "overview"
+    theme = Reactive("ansi-dark")  # a default that is set costs a second reading of all styles before the first frame
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS = [Binding("ctrl+c", "quit", show=False, priority=True)]
 
     def __init__(
-        self, home: Home, clock: Clock, *, read_only: bool = False, ascii_only: bool = False, droplet: str = "",
-        theme: str = "ansi-dark", problem: str = "", first: Snapshot | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        home: Home,
+        clock: Clock,
+        *,
+        read_only: bool = False,
+        ascii_only: bool = False,
+        first: Snapshot | None = None,
+    ) -> None:
         super().__init__()
         self.home, self.clock = home, clock
         self.snapshot = first
         self.read_only = read_only
         self.actions = available(read_only=read_only)
+        self._possible = {action.id: action.needs is not Needs.RUNNER for action in self.actions}
         self.animation_level = "none"
-        self.theme = theme
         Pane.glyphs = ASCII if ascii_only else UNICODE
         self._sanitise = VisibleFilter(ascii_only=ascii_only)
         self._keepsakes = Keepsakes(clock)
-        self._live = None if first is not None else Live(home, clock, droplet, self._deliver)
+        self._live = None if first is not None else Live(home, clock, self._deliver, self._settle)
         self._heard = 0.0
-        self._problem = visible(problem, 300)
         for action in self.actions:
             self.bind(action.key, action.id, description=action.title, show=False)
 
@@ -72,23 +75,43 @@ class Console(App[int]):
 
     def on_mount(self) -> None:
         """Screens, signals, and the threads that read."""
-        possible = {action.id: action.needs is not Needs.RUNNER for action in self.actions}
-        self.add_mode("overview", partial(Overview, self.actions, possible, read_only=self.read_only))
-        self.add_mode("log", partial(Log, self.home, self.actions, possible, read_only=self.read_only))
-        self.switch_mode("overview")
+        self.add_mode("overview", self.get_default_screen)
+        self.add_mode("log", self._log_screen)
         if self._live is None:
             return
         loop = asyncio.get_running_loop()
         for number, code in ENDED_BY.items():
             loop.add_signal_handler(number, partial(self.exit, code, code))
-        self._live.start()
-        if self._problem:
-            self.call_later(self._tell, self._problem, Tone.BAD)
+        self._heard = loop.time()
         self.set_interval(STALLED_S / 2, self._notice_stall)
+        self.call_after_refresh(self._live.start)  # the first frame does not wait for what reading imports
+
+    def get_default_screen(self) -> Screen[None]:
+        """The overview."""
+        return Overview(self.actions, self._possible, read_only=self.read_only)
+
+    def _log_screen(self) -> Screen[None]:
+        from console.screens.log import Log
+
+        return Log(self.home, self.actions, self._possible, read_only=self.read_only)
 
     def _deliver(self, snapshot: Snapshot) -> None:
         """Called in the reading thread."""
         self.post_message(SnapshotArrived(snapshot))
+
+    def _settle(self, looks: Looks) -> None:
+        """Called in the reading thread."""
+        self.post_message(SettingsRead(looks))
+
+    def on_settings_read(self, message: SettingsRead) -> None:
+        """Once, before the first picture."""
+        theme, problem = message.looks.theme, message.looks.problem
+        if theme in self.available_themes:
+            self.theme = theme
+        else:
+            problem = problem or f"console.theme: there is no {theme!r}; there are {', '.join(self.available_themes)}"
+        if problem:
+            self._tell(visible(problem, 300), Tone.BAD)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """The only way a new picture comes in."""
@@ -132,6 +155,8 @@ class Console(App[int]):
     def action_release(self) -> None:
         """Open the dialog; nothing happens without typed words."""
         if self.snapshot is not None and not isinstance(self.screen, Dialog):
+            from console.modals.release import Release
+
             self.push_screen(Release(self.home, self.snapshot))
 
     def action_pilot(self) -> None:
@@ -162,21 +187,21 @@ class Console(App[int]):
 
     def action_search(self) -> None:
         """Type what to search for, in the log."""
-        if isinstance(self.screen, Log):
+        if isinstance(self.screen, ConsoleScreen) and self.screen.searches:
             self._open_line("search")
 
     def _open_line(self, purpose: str) -> None:
         if isinstance(self.screen, ConsoleScreen):
-            self.screen.query_one(FilterLine).open(purpose)
+            self.screen.ask(purpose)
 
     def action_next(self) -> None:
         """The next match upwards."""
-        if isinstance(self.screen, Log):
+        if isinstance(self.screen, ConsoleScreen):
             self.screen.jump(-1)
 
     def action_previous(self) -> None:
         """The next match downwards."""
-        if isinstance(self.screen, Log):
+        if isinstance(self.screen, ConsoleScreen):
             self.screen.jump(1)
 
     def action_pause(self) -> None:
@@ -188,7 +213,7 @@ class Console(App[int]):
 
     def action_turn(self) -> None:
         """The next page, or the next journal."""
-        if isinstance(self.screen, Overview | Log):
+        if isinstance(self.screen, ConsoleScreen):
             self.screen.turn()
 
     def action_copy(self) -> None:
@@ -208,6 +233,8 @@ class Console(App[int]):
     def action_help(self) -> None:
         """Keys, symbols, files."""
         if not isinstance(self.screen, Dialog):
+            from console.modals.help import Help
+
             self.push_screen(Help(self.actions, self.home, self.read_only))
 
     def action_palette(self) -> None:

@@ -7,26 +7,42 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from console.history import History
-from console.reading import HomeReader
 from console.snapshot import Snapshot
 from state.clock import Clock
 from state.home import Home
+
+if TYPE_CHECKING:
+    from console.history import History
+    from console.reading import HomeReader
 
 DEBOUNCE_MS = 50
 STEP_MS = 10
 RETRY_S = 1.0
 
 
-class Live:
-    """`deliver` is called in the reading thread for every change, and at each whole second so that ages step."""
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the settings say about the console; `problem` when they are wrong, and defaults stand in for them."""
 
-    def __init__(self, home: Home, clock: Clock, droplet: str, deliver: Callable[[Snapshot], None]) -> None:
-        self._home, self._clock, self._deliver = home, clock, deliver
-        self._reader = HomeReader(home, clock, droplet)
-        self._history = History(home)
+    droplet: str
+    theme: str
+    problem: str = ""
+
+
+class Live:
+    """`deliver` is called in the reading thread for every change, and at each whole second so that ages step.
+
+    `settle` is called there once, before. All that reading needs is imported there too, beside a screen that is drawn.
+    """
+
+    def __init__(
+        self, home: Home, clock: Clock, deliver: Callable[[Snapshot], None], settle: Callable[[Looks], None]
+    ) -> None:
+        self._home, self._clock, self._deliver, self._settle = home, clock, deliver, settle
+        self._sources: tuple[HomeReader, History] | None = None
         self._wake = threading.Event()
         self._stop = threading.Event()
 
@@ -41,10 +57,20 @@ class Live:
 
     def snapshot(self) -> Snapshot:
         """The home now; called by the reading thread, or before it starts."""
-        happenings, trends = self._history.poll()
-        snapshot = self._reader.read(happenings, trends)
-        self._history.sample(snapshot)
-        return replace(snapshot, trends=self._history.trends)
+        self._sources = self._sources or self._opened()
+        reader, history = self._sources
+        happenings, trends = history.poll()
+        snapshot = reader.read(happenings, trends)
+        history.sample(snapshot)
+        return replace(snapshot, trends=history.trends)
+
+    def _opened(self) -> tuple[HomeReader, History]:
+        from console.history import History
+        from console.reading import HomeReader
+
+        looks = looks_of(self._home)
+        self._settle(looks)
+        return HomeReader(self._home, self._clock, looks.droplet), History(self._home)
 
     def _read(self) -> None:
         self._deliver_and_wait()
@@ -83,3 +109,15 @@ class Live:
                         break  # look again which folders there are
             except (OSError, RuntimeError):
                 self._stop.wait(RETRY_S)  # a folder went away meanwhile; until it is back the reader polls
+
+
+def looks_of(home: Home) -> Looks:
+    """The settings of `home`; a wrong one must not take the kill key away, so it is told and defaults are used."""
+    from state.config import ConfigError, Settings, load
+
+    problem = ""
+    try:
+        settings = load(home)
+    except ConfigError as error:
+        settings, problem = Settings(), str(error)
+    return Looks(settings.droplet, settings.console.theme, problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -40,16 +41,13 @@ def main(argv: list[str]) -> int:
 
 def run_console(home: Home, *, read_only: bool = False, ascii_only: bool = False, mouse: bool = False) -> int:
     """Run the application on this terminal until it ends."""
+    gc.disable()  # nothing that is imported is garbage: looking for some is a tenth of the start
     from console.app import Console
     from console.tty_guard import guard_terminal
     from state.clock import SystemClock
-    from state.config import ConfigError, Settings, load
 
-    problem = ""
-    try:
-        settings = load(home)
-    except ConfigError as error:
-        settings, problem = Settings(), str(error)  # a wrong setting must not take the kill key away
+    gc.freeze()
+    gc.enable()
     encoding = (sys.__stderr__.encoding if sys.__stderr__ else None) or ""
     guard_terminal()
     app = Console(
@@ -57,9 +55,6 @@ def run_console(home: Home, *, read_only: bool = False, ascii_only: bool = False
         SystemClock(),
         read_only=read_only,
         ascii_only=ascii_only or "utf" not in encoding.lower(),
-        droplet=settings.droplet,
-        theme=settings.console.theme,
-        problem=problem,
     )
     app.run(mouse=mouse)
     return app.return_code or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from console.live import Looks
 from console.snapshot import Snapshot
 
 
@@ -16,6 +17,14 @@ class SnapshotArrived(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, SnapshotArrived)
+
+
+class SettingsRead(Message):
+    """What the settings say about the console."""
+
+    def __init__(self, looks: Looks) -> None:
+        super().__init__()
+        self.looks = looks
 
 
 class PictureWanted(Message):

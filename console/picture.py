@@ -21,6 +21,7 @@ from state.models.exchange import ExchangeView, RestingOrder
 from state.models.gate import GateLine, GateReport
 from state.models.heartbeat import Feed, Heartbeat, Progress
 from state.models.permit import Armed, Permit
+from state.models.reconciliation import Reconciliation
 from state.models.shadow import ShadowBook, ShadowPosition
 from state.models.supervisor import SupervisorState
 
@@ -52,6 +53,7 @@ def healthy(at: datetime = NOON) -> Snapshot:
         gate=_fresh(Home.gate, _gate(), 0.6),
         positions=_fresh(Home.positions, _book(at), 0.6),
         exchange=_fresh(Home.exchange, _exchange(at), 4.2),
+        reconciliation=_fresh(Home.reconciliation, _reconciliation(at), 4.2),
         supervisor=_fresh(Home.supervisor, _supervisor(at), 2.0),
         permit=_fresh(Home.permit, Permit(life_s=15.0, mode="simulated"), 2.4),
         armed=_fresh(Home.armed, Armed(arming_id="a", by="mara on pts/2"), 8040.0),
@@ -131,6 +133,13 @@ def _exchange(at: datetime) -> ExchangeView:
     return ExchangeView(
         written_at=at, source="simulated", by="engine", as_of=at - timedelta(seconds=4), resting=resting, positions=(),
         balance_usd=Decimal("9998.40"),
+    )  # fmt: skip
+
+
+def _reconciliation(at: datetime) -> Reconciliation:
+    return Reconciliation(
+        written_at=at, source="simulated", as_of=at - timedelta(seconds=4), ok=True, reasons=(), orders_known=214,
+        orders_resting=6, fills=143,
     )  # fmt: skip
 
 

@@ -12,15 +12,16 @@ from console.snapshot import DRAWN, EngineState, Happening, Leave, Shown, Snapsh
 from state import kill_journal, sentinel
 from state.clock import Clock
 from state.home import Document, Home
-from state.judging import Outcome
 from state.kill_journal import KillState, RungSeen
 from state.models import DocumentModel, Model
 from state.models.exchange import ExchangeView
 from state.models.gate import GateReport
 from state.models.heartbeat import Heartbeat
 from state.models.permit import Armed, Permit
+from state.models.reconciliation import Reconciliation
 from state.models.shadow import ShadowBook
 from state.models.supervisor import SupervisorState
+from state.outcome import Outcome
 from state.permit import Identity, LeaveReader
 from state.reading import DocumentReader
 from state.text import visible
@@ -54,6 +55,7 @@ class HomeReader:
             gate=self._document(Home.gate, GateReport),
             positions=self._document(Home.positions, ShadowBook),
             exchange=self._document(Home.exchange, ExchangeView),
+            reconciliation=self._document(Home.reconciliation, Reconciliation),
             supervisor=supervisor,
             permit=permit,
             armed=self._document(Home.armed, Armed),

@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from state.home import Document, Home
-from state.judging import Outcome
 from state.kill_journal import KillState
-from state.models import DocumentModel, Source
-from state.models.exchange import ExchangeView
-from state.models.gate import GateReport
-from state.models.heartbeat import Heartbeat
-from state.models.permit import Armed, Permit
-from state.models.shadow import ShadowBook
-from state.models.supervisor import SupervisorState
+from state.outcome import Outcome
 
-M = TypeVar("M", bound=DocumentModel)
+if TYPE_CHECKING:  # the first picture is on screen before pydantic is imported
+    from state.models import DocumentModel, Source
+    from state.models.exchange import ExchangeView
+    from state.models.gate import GateReport
+    from state.models.heartbeat import Heartbeat
+    from state.models.permit import Armed, Permit
+    from state.models.reconciliation import Reconciliation
+    from state.models.shadow import ShadowBook
+    from state.models.supervisor import SupervisorState
+
+M = TypeVar("M", bound="DocumentModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ class Trends:
     """By ticker and side."""
 
 
-DRAWN = (Home.heartbeat, Home.gate, Home.positions, Home.exchange, Home.supervisor, Home.permit, Home.armed)
+DRAWN = (
+    Home.heartbeat, Home.gate, Home.positions, Home.exchange, Home.reconciliation, Home.supervisor, Home.permit,
+    Home.armed,
+)  # fmt: skip
 """Documents that have a place of their own in a Snapshot."""
 
 
@@ -118,6 +124,7 @@ class Snapshot:
     gate: Shown[GateReport]
     positions: Shown[ShadowBook]
     exchange: Shown[ExchangeView]
+    reconciliation: Shown[Reconciliation]
     supervisor: Shown[SupervisorState]
     permit: Shown[Permit]
     armed: Shown[Armed]
@@ -133,8 +140,8 @@ class Snapshot:
     def documents(self) -> dict[str, Outcome]:
         """Outcome of every document, by its path below the home."""
         named: tuple[Shown[Any], ...] = (
-            self.heartbeat, self.gate, self.positions, self.exchange, self.supervisor, self.permit, self.armed,
-            *self.others,
+            self.heartbeat, self.gate, self.positions, self.exchange, self.reconciliation, self.supervisor,
+            self.permit, self.armed, *self.others,
         )  # fmt: skip
         outcomes = {shown.entry.path: shown.outcome for shown in named}
         return {entry.path: outcomes[entry.path] for entry in Home.documents()}

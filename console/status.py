@@ -12,7 +12,7 @@ from console.reading import HomeReader
 from console.snapshot import EngineState, Snapshot
 from state.clock import Clock, SystemClock, stamp, to_et
 from state.home import Home, HomeError
-from state.judging import Outcome
+from state.outcome import Outcome
 
 OK, NO, CONFIG = 0, 1, 78
 HELP = "Print the state of a home. Exit code 0: the engine runs and nothing is killed; 1: not so."

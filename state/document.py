@@ -17,8 +17,9 @@ from state.disk import sync_folder, write_all
 from state.event_types import Emit, EventType
 from state.healing import quarantine
 from state.home import Document, Home
-from state.judging import MAX_BYTES, Outcome, Reading, judge
+from state.judging import MAX_BYTES, Reading, judge
 from state.models import DocumentModel
+from state.outcome import Outcome
 from state.reading import DocumentReader, Signature, load_bytes, read, unreadable
 from state.redact import mask_line
 

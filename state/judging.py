@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import cache
 from typing import Generic, TypeVar
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from state.clock import NANOS, Clock
 from state.home import Document
 from state.models import DocumentModel
+from state.outcome import Outcome
 from state.text import visible
 
 M = TypeVar("M", bound=DocumentModel)
@@ -20,18 +20,6 @@ M = TypeVar("M", bound=DocumentModel)
 MAX_BYTES = 8 * 1024 * 1024
 WALL_TOLERANCE = timedelta(seconds=5)
 """The wall may be set back by so much without every document becoming one from the future."""
-
-
-class Outcome(StrEnum):
-    """What came of reading a document."""
-
-    OK = "ok"
-    STALE = "stale"
-    MISSING = "missing"
-    EMPTY = "empty"
-    CORRUPT = "corrupt"
-    FUTURE = "future"
-    ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -19,6 +18,8 @@ def die_with_parent(parent: int, sent: signal.Signals = signal.SIGKILL) -> None:
 
     The check follows the request, so that a parent that died in between is noticed (prctl(2)).
     """
+    import ctypes  # 2 ms of every start, for the few processes that have a parent to die with
+
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, sent.value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")

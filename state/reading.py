@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 from state.clock import NANOS, Clock
 from state.home import Document, Home
-from state.judging import MAX_BYTES, Outcome, Reading, freshness, judge, too_large
+from state.judging import MAX_BYTES, Reading, freshness, judge, too_large
 from state.models import DocumentModel
+from state.outcome import Outcome
 
 M = TypeVar("M", bound=DocumentModel)
 Signature = tuple[int, int, int]

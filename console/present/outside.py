@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from console.lines import Line, Span, Tone, line, pad, spread
 from console.present.ages import age, clock_time, count
 from console.present.glyphs import Glyphs
 from console.present.panel import faded, title, trouble
 from console.snapshot import Happening, Snapshot
-from state.models.exchange import ExchangeView, RestingOrder
+
+if TYPE_CHECKING:
+    from state.models.exchange import ExchangeView, RestingOrder
 
 SEVERITY = {"warning": Tone.CAUTION, "error": Tone.BAD, "critical": Tone.BAD}
 

@@ -9,7 +9,7 @@ from console.lines import Line, Span, Tone, line, spread, wrap
 from console.present.ages import age
 from console.present.glyphs import Glyphs
 from console.snapshot import Shown
-from state.judging import Outcome
+from state.outcome import Outcome
 
 WORDS = {
     Outcome.OK: "OK",

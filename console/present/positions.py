@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from console.lines import Line, Span, Tone, line, middle
 from console.present.ages import age, clock_time, count, price, signed
 from console.present.glyphs import Glyphs
 from console.present.panel import title, trouble
 from console.snapshot import Snapshot
-from state.models.shadow import ShadowBook, ShadowPosition
+
+if TYPE_CHECKING:
+    from state.models.shadow import ShadowBook, ShadowPosition
 
 TREND = 14
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.lines import Line, Span, Tone, clip, line, pad, spread
+from console.lines import Line, Span, Tone, clip, fit, line, pad, spread
 from console.present.ages import age, clock_time
 from console.present.glyphs import Glyphs
 from console.present.rungs import left_to_cancel, said_since
@@ -35,6 +35,15 @@ def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         Span(f"kill {glyphs.down} off" if wide else "kill off", Tone.LABEL),
     )
     return spread(fields, _clock(snapshot), width, glyphs.cut)
+
+
+def unread_line(width: int, glyphs: Glyphs) -> Line:
+    """Before the first snapshot: nothing is known, and that is neither well nor killed."""
+    return fit(
+        line(Span(f" {glyphs.missing} READING", Tone.CAUTION), Span("  nothing is known yet", Tone.NOTE)),
+        width,
+        glyphs.cut,
+    )
 
 
 def _clock(snapshot: Snapshot) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
@@ -12,8 +13,10 @@ from console.present.ages import age
 from console.present.glyphs import Glyphs
 from console.present.panel import faded, title, trouble
 from console.snapshot import EngineState, Snapshot
-from state.models.gate import GateLine
-from state.models.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from state.models.gate import GateLine
+    from state.models.heartbeat import Heartbeat
 
 NAME = 15
 

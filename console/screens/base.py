@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -23,6 +24,8 @@ class ConsoleScreen(Screen[None]):
     """A screen that draws Snapshots it is given. It reads no file, no clock and no app."""
 
     AUTO_FOCUS = ""
+    searches: ClassVar[bool] = False
+    """Whether there is something to search in."""
     BINDINGS = [Binding("tab", "app.turn", show=False)]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-normal"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-tall")]
@@ -34,14 +37,38 @@ class ConsoleScreen(Screen[None]):
         self.paused = False
 
     def compose(self) -> ComposeResult:
+        for cells, steps in zip(self.app.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
+            self.add_class(next(name for least, name in reversed(steps) if cells >= least))  # or all is laid out twice
         yield TopLine(id="top")
         yield from self.body()
         yield Flash()
         yield Keys(self._actions, self._possible, self._read_only)
 
+    def on_mount(self) -> None:
+        """The first frame does not wait for the line that is hidden in it: a text field brings many styles."""
+        self.call_after_refresh(self._add_filter_line)
+
+    async def _add_filter_line(self) -> None:
+        from console.widgets.filter_line import FilterLine
+
+        await self.mount(FilterLine(id="filter"), before=self.query_one(Flash))
+
     def body(self) -> Iterator[Widget]:
         """What is between the top line and the flash line."""
         raise NotImplementedError
+
+    def turn(self) -> None:
+        """To the next page."""
+        raise NotImplementedError
+
+    def jump(self, direction: int) -> None:
+        """To the next match of the search, where there is one."""
+
+    def ask(self, purpose: str) -> None:
+        """Open the line in which a filter or a search is typed."""
+        from console.widgets.filter_line import FilterLine
+
+        self.query_one(FilterLine).open(purpose)
 
     def show(self, snapshot: Snapshot) -> None:
         """Hand the snapshot to every pane; while paused only to the top line."""

@@ -50,6 +50,7 @@ class Log(ConsoleScreen):
     """Reads its journal in a thread, woken by each Snapshot."""
 
     AUTO_FOCUS = "JournalView"
+    searches = True
 
     def __init__(self, home: Home, actions: Sequence[Action], possible: dict[str, bool], *, read_only: bool) -> None:
         super().__init__(actions, possible, read_only=read_only)
@@ -63,7 +64,6 @@ class Log(ConsoleScreen):
     def body(self) -> Iterator[Widget]:
         yield JournalTitle(id="title")
         yield JournalView(id="journal")
-        yield FilterLine(id="filter")
 
     @property
     def view(self) -> JournalView:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from textual.containers import Container
 from textual.widget import Widget
 
 from console.screens.base import ConsoleScreen
 from console.snapshot import Snapshot
-from console.widgets.filter_line import FilterLine
 from console.widgets.panels import AtExchange, EngineStrip, Events, Gates, KillLadder, Windows
 from console.widgets.positions import Positions
+
+if TYPE_CHECKING:
+    from console.widgets.filter_line import FilterLine
 
 PAGES = ("vitals", "book")
 
@@ -33,11 +36,8 @@ class Overview(ConsoleScreen):
             Events(id="events"),
             id="middle",
         )
-        yield FilterLine(id="filter")
 
-    def on_mount(self) -> None:
-        """The first page."""
-        self.add_class("-page-vitals")
+    DEFAULT_CLASSES = "-page-vitals"
 
     def show(self, snapshot: Snapshot) -> None:
         self.set_class(snapshot.kill.engaged, "-killed")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.actions import Action, Danger
-from console.lines import Line, Span, Tone, line, width
+from console.lines import Line, Span, Tone, line
+from console.lines import width as width_of
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
 
@@ -34,6 +35,9 @@ class Flash(Pane):
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         if self._told and self._tone is not Tone.BAD and (snapshot.at - self._told).total_seconds() > SEEN_S:
             self._text, self._times = "", 0
+        return self.unread(width)
+
+    def unread(self, width: int) -> list[Line]:
         again = f" (x{self._times})" if self._times > 1 else ""
         return [line(Span(f" {self._text}{again}" if self._text else "", self._tone))]
 
@@ -47,7 +51,10 @@ class Keys(Pane):
         self._possible = possible
         self._read_only = read_only
 
-    def draw(self, snapshot: Snapshot, width_: int, height: int) -> list[Line]:
+    def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
+        return self.unread(width)
+
+    def unread(self, width: int) -> list[Line]:
         spans: list[Span] = [Span(" ")]
         if self._read_only:
             spans += [Span("read-only", Tone.CAUTION), Span("   ")]
@@ -62,9 +69,9 @@ class Keys(Pane):
             spans += [Span(action.label, Tone.KEY if possible else Tone.NOTE)]
             spans += [Span(f" {action.title}", Tone.PLAIN if possible else Tone.NOTE), Span("  ")]
         whole = tuple(spans)
-        return [whole if width(whole) <= width_ else self._short(width_)]
+        return [whole if width_of(whole) <= width else self._short()]
 
-    def _short(self, cells: int) -> Line:
+    def _short(self) -> Line:
         """What a narrow terminal has room for: acting keys with their names, the rest by key alone."""
         spans: list[Span] = [Span(" ")]
         for action in self._actions:

@@ -8,7 +8,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from console.lines import Line, fit
+from console.lines import Line, Span, Tone, fit
 from console.present.glyphs import UNICODE, Glyphs
 from console.snapshot import Snapshot
 from console.widgets.palette import changed, strip
@@ -18,6 +18,8 @@ class Pane(Widget):
     """Draws the slice of a Snapshot that its `draw` picks. Reads no file, no clock and no app."""
 
     glyphs: ClassVar[Glyphs] = UNICODE
+    heading: ClassVar[str] = ""
+    """Name of the pane, until there is a snapshot to draw."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
         super().__init__(id=id)
@@ -28,6 +30,10 @@ class Pane(Widget):
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         """The lines of this pane; the first `height` are seen."""
         raise NotImplementedError
+
+    def unread(self, width: int) -> list[Line]:
+        """The lines before the first snapshot: a pane says that it does not know yet."""
+        return [(Span(f" {self.heading}", Tone.TITLE), Span("   reading", Tone.NOTE))] if self.heading else []
 
     def show(self, snapshot: Snapshot) -> None:
         """Take a new snapshot and paint what differs."""
@@ -49,9 +55,9 @@ class Pane(Widget):
             self.refresh(*regions)
 
     def _drawn(self, width: int, height: int) -> list[Line]:
-        if self.snapshot is None:
-            return []
-        return [fit(line, width, self.glyphs.cut) for line in self.draw(self.snapshot, width, height)[:height]]
+        snapshot = self.snapshot
+        lines = self.unread(width) if snapshot is None else self.draw(snapshot, width, height)
+        return [fit(line, width, self.glyphs.cut) for line in lines[:height]]
 
     def on_resize(self) -> None:
         """Lines depend on the size."""

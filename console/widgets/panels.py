@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.lines import Line
 from console.present.outside import events, exchange, windows
 from console.present.rungs import ladder
-from console.present.top import top_line
+from console.present.top import top_line, unread_line
 from console.present.vitals import engine, gates
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
@@ -17,9 +17,14 @@ class TopLine(Pane):
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         return [top_line(snapshot, width, self.glyphs)]
 
+    def unread(self, width: int) -> list[Line]:
+        return [unread_line(width, self.glyphs)]
+
 
 class Gates(Pane):
     """Gates with reasons."""
+
+    heading = "GATES"
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         return gates(snapshot, width, self.glyphs)
@@ -35,12 +40,16 @@ class KillLadder(Pane):
 class EngineStrip(Pane):
     """Process, cycle, feed, orders, errors."""
 
+    heading = "ENGINE"
+
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         return engine(snapshot, width, self.glyphs)
 
 
 class Windows(Pane):
     """Freeze windows."""
+
+    heading = "WINDOWS"
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         return windows(snapshot, width, self.glyphs)
@@ -49,12 +58,16 @@ class Windows(Pane):
 class AtExchange(Pane):
     """What the exchange says rests."""
 
+    heading = "AT THE EXCHANGE"
+
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         return exchange(snapshot, width, height, self.glyphs)
 
 
 class Events(Pane):
     """Recent events."""
+
+    heading = "EVENTS"
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         return events(snapshot, width, height, self.glyphs)

@@ -14,6 +14,7 @@ from console.widgets.live_table import LiveTable
 class Positions(LiveTable):
     """Open paper positions; `wanted` filters by ticker or family."""
 
+    heading = "SHADOW POSITIONS"
     wanted = ""
 
     def rows_of(self, snapshot: Snapshot, width: int) -> tuple[Sequence[Column], list[Row]]:

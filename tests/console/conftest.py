@@ -29,7 +29,7 @@ from state.models import DocumentModel
 from state.models.gate import GateLine
 
 ROOT = Path(__file__).parents[2]
-DRAWN = ("heartbeat", "gate", "positions", "exchange", "supervisor", "permit", "armed")
+DRAWN = ("heartbeat", "gate", "positions", "exchange", "reconciliation", "supervisor", "permit", "armed")
 BOOT = SimulatedClock(NOON).boot_id()
 
 
@@ -47,7 +47,7 @@ def stale() -> Snapshot:
     well = healthy()
     old = {
         name: replace(getattr(well, name), outcome=Outcome.STALE, age_s=41.0, reason="41.0 s old, stale after 15 s")
-        for name in ("heartbeat", "gate", "positions", "exchange", "permit")
+        for name in ("heartbeat", "gate", "positions", "exchange", "reconciliation", "permit")
     }
     return replace(well, engine=EngineState.STALE, leave=Leave(False, "ran out 26 s ago", 41.0, 15.0), **old)
 
@@ -64,6 +64,7 @@ def corrupt() -> Snapshot:
             ("gate", "expected value (812 bytes)"),
             ("positions", "EOF while parsing a list (812 bytes)"),
             ("exchange", "key must be a string (812 bytes)"),
+            ("reconciliation", "expected value (812 bytes)"),
         )
     }
     return replace(well, engine=EngineState.STALE, **torn)

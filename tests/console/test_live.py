@@ -24,7 +24,7 @@ Write = Callable[..., None]
 def arrivals(home: Home) -> Iterator[queue.SimpleQueue[Snapshot]]:
     """Snapshots of the home, as a running Live delivers them."""
     arrived: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
-    live = Live(home, SystemClock(), "nyc-1", arrived.put)
+    live = Live(home, SystemClock(), arrived.put, lambda _: None)
     live.start()
     yield arrived
     live.stop()
@@ -49,7 +49,7 @@ def test_a_change_is_delivered_without_waiting_for_the_second(
 def test_a_home_that_does_not_exist_yet_is_shown_as_soon_as_it_does(home: Home, tmp_path: object) -> None:
     later = Home(home.root / "later")
     arrived: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
-    live = Live(later, SystemClock(), "nyc-1", arrived.put)
+    live = Live(later, SystemClock(), arrived.put, lambda _: None)
     live.start()
     assert "ENOENT" in arrived.get(timeout=5).kill.reason
     later.create()
@@ -114,6 +114,7 @@ def test_marks_are_sampled_once_a_minute_and_forgotten_with_their_position(home:
 def test_a_snapshot_is_built_from_a_home_on_disk(home: Home, clock: SimulatedClock, write: Write) -> None:
     write(Home.gate, healthy().gate.value)
     append(home, Home.events, event="GATE_OPEN", severity="info", message="one")
-    snapshot = Live(home, clock, "nyc-1", lambda _: None).snapshot()
+    home.config.write_text('droplet = "nyc-1"\n')
+    snapshot = Live(home, clock, lambda _: None, lambda _: None).snapshot()
     assert snapshot.gate.good and snapshot.droplet == "nyc-1"
     assert snapshot.happenings[0].event == "GATE_OPEN"

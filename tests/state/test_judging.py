@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from state.clock import NANOS, SimulatedClock, stamp
 from state.home import Home
-from state.judging import MAX_BYTES, Outcome, judge
+from state.judging import MAX_BYTES, judge
 from state.models.gate import GateReport
+from state.outcome import Outcome
 
 ANOTHER_BOOT = "11111111-1111-4111-8111-111111111111"
 ENTRY = Home.gate
