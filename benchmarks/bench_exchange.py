@@ -46,7 +46,7 @@ def claims() -> Iterator[Claim]:
 
 
 class Orders:
-    """Orders that rest far from the market, until all are cancelled after each round."""
+    """Orders over all markets that rest far from where they trade, until all are cancelled after each round."""
 
     def __init__(self, exchange: Venue) -> None:
         self._exchange = exchange
@@ -54,8 +54,8 @@ class Orders:
 
     def create(self) -> float:
         """Orders a second."""
-        ticker = httpx.get(f"http://127.0.0.1:{self._exchange.port}/tell", trust_env=False).text
-        requests = [self._request(PATH, next(self._numbers), ticker) for _ in range(ORDERS)]
+        tickers = httpx.get(f"http://127.0.0.1:{self._exchange.port}/tell", trust_env=False).text.split()
+        requests = [self._request(PATH, next(self._numbers), tickers[n % len(tickers)]) for n in range(ORDERS)]
         return asyncio.run(self._create(requests))
 
     def empty(self) -> float:
@@ -102,7 +102,7 @@ class Frames:
             connect(url, additional_headers=signed, compression=None, proxy=None) as socket,
             httpx.AsyncClient(base_url=f"http://{self._address}", trust_env=False) as client,
         ):
-            ticker = (await client.get("/tell")).text
+            ticker = (await client.get("/tell")).text.split()[0]
             params = {"channels": ["orderbook_delta"], "market_tickers": [ticker]}
             await socket.send(orjson.dumps({"id": 1, "cmd": "subscribe", "params": params}).decode())
             for _ in ("subscribed", "snapshot"):

@@ -22,6 +22,7 @@ class Venue:
     base_url: str
     ws_url: str
     signer: Signer
+    key_file: str
     process: subprocess.Popen[str]
 
     @property
@@ -43,4 +44,4 @@ def venue(core: int | None = None) -> Iterator[Venue]:
             line_of(process)
             given = json.loads(Path(folder, "credentials.json").read_text())
             signer = Signer.load(given["key_id"], Path(given["private_key_path"]))
-            yield Venue(given["base_url"], given["ws_url"], signer, process)
+            yield Venue(given["base_url"], given["ws_url"], signer, given["private_key_path"], process)

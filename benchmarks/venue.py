@@ -62,11 +62,12 @@ class _Teller:
         self._telling: asyncio.Task[None] | None = None
 
     async def tell(self, request: Request) -> Response:
-        """Answer with the ticker; with `n`, begin to tell."""
-        market = next(each for each in self._exchange.markets.values() if each.status is MarketStatus.ACTIVE)
+        """Answer with the tickers of all markets that are not cheap; with `n`, begin to tell of the first."""
+        markets = self._exchange.markets.values()
+        active = [each for each in markets if each.status is MarketStatus.ACTIVE and not _is_cheap(each)]
         if "n" in request.query_params:
-            self._telling = asyncio.create_task(self._tell(market, int(request.query_params["n"])))
-        return Response(market.ticker)
+            self._telling = asyncio.create_task(self._tell(active[0], int(request.query_params["n"])))
+        return Response(" ".join(market.ticker for market in active))
 
     async def _tell(self, market: Market, count: int) -> None:
         for number in range(count):
@@ -74,6 +75,10 @@ class _Teller:
             self._exchange.tell(BookDelta(market, Side.BID, 4_700, delta, number, self._exchange.now))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+
+def _is_cheap(market: Market) -> bool:
+    return market.book.crosses(Side.BID, 500)
 
 
 def _note_empty(happening: Happening) -> None:
