@@ -18,10 +18,10 @@ class LastLook:
 
     def for_order(self, arming_id: str) -> None:
         """An order belongs to the start it was made under; another start means another order group."""
-        look = self.anchor.look()
+        leave = self.leave.look()
+        look = self.anchor.look()  # last of all, and told first: 8 µs fewer in which a kill could be overtaken
         if look.engaged:
             raise Denied(look.reason)
-        leave = self.leave.look()
         if not leave.granted:
             raise Denied(leave.armed_reason or leave.permit_reason)
         if leave.arming_id != arming_id:
