@@ -7,13 +7,13 @@ collateral set aside, opposite holdings net by themselves, and cash over all acc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.market.money import ONE_DOLLAR, Count, Micros, Price
 from engine.venues.simulated.instants import Instant
 from engine.venues.simulated.market import Market
 from engine.venues.simulated.orders import ClientOrder, Side
+from engine.venues.simulated.reserve import Reserve
 
 
 @dataclass(slots=True)
@@ -117,9 +117,8 @@ class Account:
     resting: dict[str, dict[str, ClientOrder]] = field(default_factory=dict)
     fills: list[ClientFill] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
-    reserved: dict[str, Micros] = field(default_factory=dict)
-    _traded: dict[str, Market] = field(default_factory=dict)
-    _stale: set[str] = field(default_factory=set)
+    reserves: dict[str, Reserve] = field(default_factory=dict)
+    _gross: Micros = 0
 
     def __post_init__(self) -> None:
         self.member.user_id = self.user_id
@@ -155,8 +154,11 @@ class Account:
 
     def available(self) -> Micros:
         """What the account may spend: cash less collateral and less what resting orders hold back."""
-        self._recount()
-        return self.cash - self.collateral() - sum(self.reserved.values())
+        held_back = self._gross
+        for held in self.holdings.values():
+            if held.position and (reserve := self.reserves.get(held.ticker)) is not None:
+                held_back += reserve.needed(self._cover(held)) - reserve.gross
+        return self.cash - self.collateral() - held_back
 
     def collateral(self) -> Micros:
         """One dollar for each contract sold; in events of which one outcome wins only for the largest of them."""
@@ -168,24 +170,32 @@ class Account:
 
     def needed(self, order: ClientOrder, market: Market) -> Micros:
         """What holding back for `order`, too, would take on top of what is held back in its market now."""
-        self._recount()
-        resting = {**self.resting.get(order.ticker, {}), order.order_id: order}.values()
-        return self._reserve(market, resting) - self.reserved.get(order.ticker, 0)
+        held = self.holdings.get(order.ticker)
+        cover = {} if held is None else self._cover(held)
+        reserve = self.reserves.get(order.ticker, Reserve())
+        return reserve.with_order(order, self._fee(order, market), cover) - reserve.needed(cover)
 
     def rest(self, order: ClientOrder, market: Market) -> None:
         """Note that an order rests."""
         self.resting.setdefault(order.ticker, {})[order.order_id] = order
-        self._traded[order.ticker] = market
-        self.hold_back(market)
+        self.recount(order, market)
 
-    def unrest(self, order: ClientOrder, market: Market) -> None:
+    def unrest(self, order: ClientOrder) -> None:
         """Note that an order rests no more, if it ever did."""
-        self.resting.get(order.ticker, {}).pop(order.order_id, None)
-        self.hold_back(market)
+        resting = self.resting.get(order.ticker)
+        if resting is None or resting.pop(order.order_id, None) is None:
+            return
+        reserve = self.reserves[order.ticker]
+        self._gross -= reserve.drop(order.order_id)
+        if not resting:
+            assert not reserve.gross, f"{order.ticker}: {reserve.gross} held back for no order"
+            del self.resting[order.ticker], self.reserves[order.ticker]
 
-    def hold_back(self, market: Market) -> None:
-        """Have what the resting orders of an event hold back counted anew before it is next asked for."""
-        self._stale |= {ticker for ticker, each in self._traded.items() if each.event is market.event}
+    def recount(self, order: ClientOrder, market: Market) -> None:
+        """Hold back for a resting order as it is now."""
+        if order.order_id in self.resting.get(order.ticker, ()):
+            reserve = self.reserves.setdefault(order.ticker, Reserve())
+            self._gross += reserve.count(order, self._fee(order, market))
 
     def settle(self, ticker: str, value: Price, result: str, settled: Instant) -> Settlement | None:
         """Pay out a market at `value` a YES contract; None where nothing was held."""
@@ -202,35 +212,17 @@ class Account:
         self.settlements.append(settlement)
         return settlement
 
-    def _recount(self) -> None:
-        for ticker in self._stale:
-            orders = self.resting[ticker]
-            if orders:
-                self.reserved[ticker] = self._reserve(self._traded[ticker], orders.values())
-            else:
-                del self.resting[ticker], self._traded[ticker]
-                self.reserved.pop(ticker, None)
-        self._stale.clear()
+    @staticmethod
+    def _fee(order: ClientOrder, market: Market) -> Micros:
+        return market.fees.trade_fee(order.price, order.remaining, taker=False)
 
-    def _reserve(self, market: Market, orders: Iterable[ClientOrder]) -> Micros:
-        """What resting orders of a market may still cost: price and maker fee, nothing for what closes the position."""
-        needed = 0
-        cover = {Side.BID: self._releasing(market), Side.ASK: max(0, self.position(market.ticker))}
-        # the book fills the best price first, so the best price is what closes the position
-        for order in sorted(orders, key=lambda each: each.side.sign * -each.price):
-            closing = min(cover[order.side], order.remaining)
-            cover[order.side] -= closing
-            paid = order.price if order.side is Side.BID else ONE_DOLLAR - order.price
-            needed += paid * (order.remaining - closing)
-            needed += market.fees.trade_fee(order.price, order.remaining, taker=False)
-        return needed
+    def _cover(self, held: Holding) -> dict[Side, Count]:
+        """How many contracts of each side would only close the position."""
+        return {Side.BID: self._releasing(held), Side.ASK: max(0, held.position)}
 
-    def _releasing(self, market: Market) -> Count:
+    def _releasing(self, held: Holding) -> Count:
         """Contracts sold that give their collateral back when they are bought: what no other outcome's sale needs."""
-        held = self.holdings.get(market.ticker)
-        if held is None:
-            return 0
-        if not held.netted:
+        if not held.netted or not held.short:
             return held.short
         others = (
             each for each in self.holdings.values() if each.event_ticker == held.event_ticker and each is not held

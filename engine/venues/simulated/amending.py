@@ -54,11 +54,11 @@ def amend(trading: Trading, account: Account, order_id: str, wanted: Amendment) 
     if keeps_place:
         if remaining < order.remaining:
             market.book.reduce(order, order.remaining - remaining)
-            account.hold_back(market)
+            account.recount(order, market)
         trading.exchange.tell(OrderChanged(account, order))
         return Ack(order, 0, order.remaining, 0, 0)
     market.book.remove(order)
-    account.unrest(order, market)
+    account.unrest(order)
     order.price, order.remaining = wanted.price, remaining
     if order.post_only and market.book.crosses(order.side, order.price):
         trading.end(order, UpdateReason.POST_ONLY)
@@ -85,7 +85,7 @@ def decrease(
     order.reduced += order.remaining - left
     order.updated, order.reason = trading.exchange.now, UpdateReason.DECREASE
     market.book.reduce(order, order.remaining - left)
-    account.hold_back(market)
+    account.recount(order, market)
     trading.exchange.tell(OrderChanged(account, order))
     return order
 

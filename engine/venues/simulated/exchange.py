@@ -205,9 +205,9 @@ class Exchange:
         holding.updated = self.now
         self._note_fill(order, trade.price * trade.count, trade.count, charged.net, is_taker=is_taker)
         if order.status is OrderStatus.EXECUTED:
-            account.unrest(order, market)
+            account.unrest(order)
         else:
-            account.hold_back(market)
+            account.recount(order, market)
         fill = ClientFill(
             trade.trade_id, order, trade.price, trade.count, charged.net, is_taker, self.now, holding.position
         )

@@ -5,6 +5,7 @@ The frequent ones are put together as text: a delta costs a few microseconds and
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -25,6 +26,10 @@ from engine.venues.simulated.happenings import (
 from engine.venues.simulated.instants import MILLISECOND, SECOND, rfc3339
 from engine.venues.simulated.market import Market
 from engine.venues.simulated.orders import Side, UpdateReason
+
+# prices and sizes repeat endlessly
+_price = lru_cache(maxsize=16_384)(format_price)
+_count = lru_cache(maxsize=16_384)(format_count)
 
 
 def text(message: object) -> str:
@@ -58,7 +63,7 @@ def delta(happening: BookDelta, *, use_yes_price: bool, account: Account) -> str
     market = happening.market
     return (
         f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","clock":{happening.clock},'
-        f'"price_dollars":"{format_price(price)}","delta_fp":"{format_count(happening.delta)}",'
+        f'"price_dollars":"{_price(price)}","delta_fp":"{_count(happening.delta)}",'
         f'"side":"{"yes" if bid else "no"}",{own}"ts":"{rfc3339(happening.at)}","ts_ms":{happening.at // MILLISECOND}}}'
     )
 

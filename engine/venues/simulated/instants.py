@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
 Instant: TypeAlias = int
@@ -27,6 +28,8 @@ def to_datetime(instant: Instant) -> datetime:
     return _EPOCH + timedelta(microseconds=instant)
 
 
+# what happens at one instant is told to many, and many things happen at once
+@lru_cache(maxsize=4_096)
 def rfc3339(instant: Instant) -> str:
     """`instant` as the wire writes it: "2026-06-11T06:29:20.86675Z", trailing zeros and an empty fraction left out."""
     text = to_datetime(instant).isoformat(timespec="microseconds").replace("+00:00", "Z")

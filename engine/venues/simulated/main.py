@@ -29,6 +29,7 @@ from engine.venues.simulated.rest.frame import House
 from engine.venues.simulated.server import Pace, Port, application, serve
 from engine.venues.simulated.stream import Stream
 from engine.venues.simulated.trading import Trading
+from state import arguments
 from state.clock import MarketClock, SystemClock
 from state.process import Orphaned, die_with_parent
 
@@ -150,17 +151,17 @@ def _listen(port: int) -> socket.socket:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flightdeck exchange", description=__doc__)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
+    parser.add_argument("--port", type=arguments.port, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
     parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where the account's key goes")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same book events while no client trades")
     parser.add_argument(
-        "--speed", type=_positive, default=1.0, help="market seconds in a second, of a clock of our own"
+        "--speed", type=arguments.speed, default=1.0, help="market seconds in a second, of a clock of our own"
     )
     parser.add_argument("--market-clock", type=Path, metavar="FILE", help="follow this clock document")
     parser.add_argument("--weekly-pause", action="store_true", help="pause trading Thursdays 03:00-05:00 ET")
     parser.add_argument(
         "--cancel-all-holds",
-        type=float,
+        type=arguments.seconds,
         default=60.0,
         metavar="SECONDS",
         help="how long a cancel-all catches new orders",
@@ -175,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         help="do something wrong: NAME=VALUE[,where=GLOB][,chance=P][,count=N]; docs/exchange.md has the table",
     )
     parser.add_argument(
-        "--admin-port", type=int, metavar="PORT", help="set and lift faults here while it runs; 0 takes a free port"
+        "--admin-port", type=arguments.port, metavar="PORT", help="set and lift faults here while it runs; 0 takes a free port"
     )
     parser.add_argument(
         "--tier",
@@ -207,13 +208,6 @@ def _fault(text: str) -> Fault:
         return Fault.parse(text)
     except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 100_000:
-        raise argparse.ArgumentTypeError("expected a number above 0")
-    return value
 
 
 def _fail(code: int, reason: str) -> int:

@@ -91,8 +91,8 @@ class AdminServer(uvicorn.Server):
 
 def application(house: House, stream: Stream) -> Starlette:
     """The routes of REST and WebSocket."""
-    # the first route that fits answers: fixed paths stand before those with a parameter in their place
-    rooms = (status, candlesticks, catalogue, portfolio, members, orders, groups)
+    # the first route that fits answers: orders before all, and fixed paths before a parameter in their place
+    rooms = (orders, status, candlesticks, catalogue, portfolio, members, groups)
     routes = [route for room in rooms for route in room.routes(house)]
     return Starlette(
         routes=[*routes, WebSocketRoute(PATH, stream.connect)],

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from engine.venues.simulated import frames
 from engine.venues.simulated.account import Account
@@ -27,7 +27,7 @@ from engine.venues.simulated.happenings import (
     Quoted,
     Trade,
 )
-from engine.venues.simulated.lines import Line, line_of
+from engine.venues.simulated.lines import Gone, HeartbeatProtocol, line_of
 from engine.venues.simulated.refusals import TOO_MANY_REQUESTS, Refusal, refuse
 from engine.venues.simulated.rest.frame import render
 from engine.venues.simulated.subscriptions import Session
@@ -35,6 +35,8 @@ from engine.venues.simulated.subscriptions import Session
 PATH = "/trade-api/ws/v2"
 # a reader that is this far behind is told so and loses its subscriptions
 MOST_WAITING = 50_000
+# frames in one write: few enough that a slow socket is noticed soon
+AT_ONCE = 256
 
 
 class Stream:
@@ -68,11 +70,13 @@ class Stream:
             await socket.send_denial_response(render(refusal.status, refusal.body))
             return
         await socket.accept()
-        outbox = Outbox(socket)
+        line = line_of(socket.scope)
+        assert isinstance(line, HeartbeatProtocol), "a WebSocket over something else"
+        outbox = Outbox(line)
         session = self.open(caller.account(), outbox.put, whole_member=caller.key.subaccount is None)
         outbox.overflowed = session.overflow
         writer = asyncio.create_task(outbox.write())
-        connection = _Connection(socket, session, outbox)
+        connection = _Connection(line, session, outbox)
         self._connections.append(connection)
         if self._faults:
             connection.suffer(self._faults)
@@ -147,8 +151,8 @@ class Stream:
 class Outbox:
     """Frames on their way to one socket, in order."""
 
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
+    def __init__(self, line: HeartbeatProtocol) -> None:
+        self._line = line
         self._waiting: deque[str] = deque()
         self._something = asyncio.Event()
         self.overflowed: Callable[[], None] | None = None
@@ -171,8 +175,9 @@ class Outbox:
                 await self._something.wait()
                 self._something.clear()
                 while self._waiting:
-                    await self._socket.send_text(self._waiting.popleft())
-        except (WebSocketDisconnect, RuntimeError):
+                    some = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+                    await self._line.send_texts(some)
+        except Gone:
             # gone while we wrote: the reader's side ends the session
             return
 
@@ -181,7 +186,7 @@ class Outbox:
 class _Connection:
     """One socket and what is on it."""
 
-    socket: WebSocket
+    line: HeartbeatProtocol
     session: Session
     outbox: Outbox
 
@@ -194,13 +199,10 @@ class _Connection:
         if faults.fires(FaultName.CHANNEL_ERROR, STREAM) is not None:
             self.session.end(10, "Channel error")
         if faults.fires(FaultName.DISCONNECT, STREAM) is not None:
-            self._line().cut()
+            self.line.cut()
         if faults.fires(FaultName.HALF_OPEN, STREAM) is not None:
             self.outbox.silenced = True
-            self._line().mute()
-
-    def _line(self) -> Line:
-        return line_of(self.socket.scope)
+            self.line.mute()
 
 
 def _send_delta(session: Session, happening: BookDelta) -> None:

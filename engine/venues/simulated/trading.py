@@ -278,7 +278,7 @@ class Trading:
         account = self.exchange.owner(order)
         left, order.remaining = order.remaining, 0
         order.status, order.reason, order.updated = OrderStatus.CANCELED, reason, self.exchange.now
-        account.unrest(order, self.exchange.markets[order.ticker])
+        account.unrest(order)
         self.exchange.tell(OrderChanged(account, order))
         return left
 

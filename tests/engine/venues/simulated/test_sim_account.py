@@ -144,7 +144,7 @@ def test_no_money_is_created_and_nobody_owes_any(
             # a fill may round a fee up by 0.0001 beyond what was held back for it
             assert venue.available(account) > -DOLLAR // 100
             held_back = {ticker for ticker, orders in account.resting.items() if orders}
-            assert set(account.reserved) == held_back
+            assert set(account.reserves) == held_back
     assert venue.money() == before
     venue.exchange.settle(venue.market, Outcome("yes", "", 10_000) if ends_yes else Outcome("no", "", 0))
     venue.exchange.settle(venue.other, Outcome("no", "", 0))
