@@ -29,9 +29,8 @@ class Rig:
     def credentials(self) -> dict[str, str]:
         """As the exchange issued them, but by way of the tap."""
         told: dict[str, str] = json.loads(self.desk.path("credentials/credentials.json").read_bytes())
-        for key in ("base_url", "ws_url"):
-            told[key] = told[key].replace(f":{port_of(told)}/", f":{self.tap.port}/")
-        return told
+        theirs = f":{port_of(told)}/"
+        return {key: value.replace(theirs, f":{self.tap.port}/") for key, value in told.items()}
 
     def fault(self, *faults: dict[str, object]) -> None:
         """Let exactly these stand."""

@@ -37,21 +37,21 @@ def record(into: Path) -> None:
     _trace(WATCHED, line)
 
 
-def kill_at(point: str, latest_s: float | None = None) -> None:
-    """Die before the line of `point` runs; `latest_s` from now at the latest, wherever that is."""
-    file, number, hit = point.split(":")
-    wanted, left = int(number), int(hit)
+def kill_at(point: str, latest_s: float | None = None, number: signal.Signals = signal.SIGKILL) -> None:
+    """Die before the line of `point` runs (or get `number`); `latest_s` from now at the latest, wherever that is."""
+    file, place, hit = point.split(":")
+    wanted, left = int(place), int(hit)
 
     def line(_: str, at: int) -> None:
         nonlocal left
         if at == wanted:
             left -= 1
             if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), number)
 
     _trace((file,), line)
     if latest_s is not None:
-        last = threading.Timer(latest_s, os.kill, (os.getpid(), signal.SIGKILL))
+        last = threading.Timer(latest_s, os.kill, (os.getpid(), number))
         last.daemon = True
         last.start()
 

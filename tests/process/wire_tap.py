@@ -41,7 +41,9 @@ class WireTap:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(self._out(reader, their_writer), self._pass(their_reader, writer))
+        ways = self._out(reader, their_writer), self._pass(their_reader, writer)
+        with contextlib.suppress(asyncio.CancelledError):  # the streams of 3.11 complain of a task that was cancelled
+            await asyncio.gather(*ways)
 
     async def _out(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen = b""
@@ -75,12 +77,12 @@ def wire_tap(target: int) -> Iterator[WireTap]:
 
     def run() -> None:
         asyncio.set_event_loop(tap._loop)
-        with contextlib.suppress(asyncio.CancelledError):
-            tap._loop.run_until_complete(tap._serve(ready))
-
-    def stop() -> None:
-        for task in asyncio.all_tasks(tap._loop):
+        serving = tap._loop.create_task(tap._serve(ready))
+        tap._loop.run_forever()
+        left = asyncio.all_tasks(tap._loop) | {serving}
+        for task in left:
             task.cancel()
+        tap._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -88,6 +90,6 @@ def wire_tap(target: int) -> Iterator[WireTap]:
     try:
         yield tap
     finally:
-        tap._loop.call_soon_threadsafe(stop)
+        tap._loop.call_soon_threadsafe(tap._loop.stop)
         thread.join(10)
         tap._loop.close()

@@ -1,0 +1,220 @@
+"""The kill while an engine sleeps between its last look and its send, while the exchange fails, and without a network.
+
+K-10, K-13, K-14 and K-15 of the catalogue; K-11 is in test_process_storm.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.stopping import RungTeller, stop_at_exchange
+from engine.venues.kalshi.cancel import VERIFIED_2, Progress
+from state import kill
+from state.clock import SystemClock
+from state.home import Home
+from state.sentinel import look
+from tests.process.exchange_rig import rig, write_config
+from tests.process.kill_points import ROOT
+from tests.process.trader import Trader
+
+if TYPE_CHECKING:
+    from tests.process.conftest import Desk
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(120)]
+
+REST = "engine/venues/kalshi/rest.py"
+LOOKED = "            left = True\n"
+"""In REST: the order was looked at a last time and its bytes have not left."""
+DENIED_WITHIN_S = 0.25
+"""On a machine that runs other tests as well; `make bench` holds the milliseconds."""
+
+
+def stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def kill_lines(desk: Desk) -> list[dict[str, Any]]:
+    """Lines of the kill that stands."""
+    lines = desk.lines("kill")
+    [last] = [line["kill_id"] for line in lines if line["act"] == "engaged"][-1:]
+    return [line for line in lines if line.get("kill_id") == last]
+
+
+def rungs(desk: Desk) -> set[str]:
+    return {line["rung"] for line in kill_lines(desk) if line.get("rung")}
+
+
+def test_k10_an_engine_that_slept_through_a_kill_after_its_last_look_sends_and_the_exchange_refuses(
+    desk: Desk, tmp_path: Path
+) -> None:
+    storm = tmp_path / "storm"
+    storm.mkdir()
+    line = (ROOT / REST).read_text().splitlines(keepends=True).index(LOOKED) + 1
+    (storm / "points").write_text(f"{REST}:{line}:3\n")
+    desk.environ |= {
+        "PYTHONPATH": str(ROOT / "tests/process/crash_points"),
+        "CRASH_POINTS": str(storm),
+        "CRASH_SIGNAL": "SIGSTOP",
+    }
+    with rig(desk) as made:
+        write_config(made)
+        desk.start("up")
+        desk.wait_for("the engine beats", lambda: desk.document("gate"))
+        desk.wait_for("start is taken", lambda: desk.run("kill", "start", "--confirm", "START") == 0)
+        engine = desk.pid("engine")
+        desk.wait_for("the engine sleeps before its third order leaves", lambda: stopped(engine))
+        supervisor = desk.signal("up", signal.SIGSTOP)
+        assert len(made.tap.left) == 2
+        assert desk.run("kill", "on", "--cancel", "--why", "K-10") == 0, desk.err()
+        assert desk.resting() == []
+
+        os.kill(engine, signal.SIGCONT)
+        desk.wait_for("the third order leaves", lambda: len(made.tap.left) == 3)
+        desk.wait_for("the engine denies", lambda: "engine_denied" in rungs(desk))
+        os.kill(supervisor, signal.SIGCONT)
+        name = made.tap.names()[-1]
+        refused = desk.wait_for(
+            "it is refused",
+            lambda: [
+                each for each in desk.lines("intents") if each["act"] == "rejected" and each["client_order_id"] == name
+            ],
+        )
+        assert "group" in refused[0]["reason"]
+        assert name not in {order["client_order_id"] for order in desk.orders()}
+        assert len(desk.orders()) == 2
+        assert desk.resting() == []
+        assert desk.run("down") == 0
+
+
+def test_k14_with_the_network_gone_a_kill_denies_at_once_claims_nothing_and_orders_end_by_their_expiry(
+    desk: Desk,
+) -> None:
+    with rig(desk, speed=10.0) as made:
+        write_config(made, engine={"order_life_s": 60.0, "reconcile_every": 2}, supervisor={"stop_timeout_s": 5.0})
+        desk.up()
+        made.tap.dead = True
+        assert desk.run("kill", "on", "--why", "K-14") == 0
+        desk.wait_for("denied", lambda: "engine_denied" in rungs(desk))
+        at = {line.get("rung") or line["act"]: line["seq"] for line in kill_lines(desk)}
+        assert at["engine_denied"] - at["engaged"] <= DENIED_WITHIN_S * 1e9
+        desk.wait_for("no leave is left", lambda: not desk.path("state/armed.json").exists())
+        assert not desk.path("state/permit.json").exists()
+        desk.wait_for("what rested has expired", lambda: desk.orders() and not desk.resting())
+        desk.wait_for("it is said", lambda: desk.events("ORDERS_NOT_VERIFIED"))
+        assert rungs(desk) == {"sentinel_durable", "engine_denied"}
+        assert [name for name, left in made.tap.left if left > at["engine_denied"]] == []
+        assert desk.run("kill", "clear", "--reason", "K-14", "--confirm", "CLEAR") == 1
+
+        made.tap.dead = False
+        desk.wait_for("verified", lambda: "verified_2" in rungs(desk))
+        assert desk.run("down") == 0
+
+
+# --- the exchange fails while a kill is carried out
+
+
+@pytest.fixture
+async def trader(desk: Desk) -> AsyncIterator[Trader]:
+    with rig(desk, start=SystemClock().now().isoformat()) as made:
+        trader = Trader(made)
+        await trader.rest.load_limits()
+        await trader.agree()
+        await trader.find_market()
+        yield trader
+        await trader.rest.close()
+        trader.journal.close()
+
+
+WRITES, LISTINGS = ("DELETE *", "PUT *"), ("GET /portfolio/orders",)
+WHOLE = ("*",)
+FAILS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "never answered": ("half_open", "on", WRITES),
+    "answered 500": ("error_500", "before", WRITES),
+    "answered 429": ("storm_429", "on", WRITES),
+    "cut": ("disconnect", "before", WRITES),
+    "acknowledged and not done": ("cancel_acknowledged_not_done", "on", WHOLE),
+}
+UNREAD: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "listing never answered": ("half_open", "on", LISTINGS),
+    "listing answered 500": ("error_500", "after", LISTINGS),
+    "listing answered 429": ("storm_429", "on", LISTINGS),
+    "listing cut": ("disconnect", "after", LISTINGS),
+    "key revoked": ("revoke_key", "on", WHOLE),
+}
+
+
+async def killing(trader: Trader, fault: tuple[str, str, tuple[str, ...]]) -> tuple[list[Progress], asyncio.Task[bool]]:
+    """Two orders rest, the fault comes, then a kill is carried out; what it told so far, after three rounds of it."""
+    home, clock = Home(trader.rig.desk.home), SystemClock()
+    for _ in range(2):
+        await trader.rests()
+    name, value, scopes = fault
+    trader.rig.fault(*({"name": name, "value": value, "where": where} for where in scopes))
+    kill.engage(home, clock, why="K-13", via="test")
+    told: list[Progress] = []
+    problems = asyncio.Event()
+
+    def listen(progress: Progress) -> None:
+        told.append(progress)
+        if len([each for each in told if each.problem or each.left]) >= 3:
+            problems.set()
+
+    teller = RungTeller(home, clock, look(home).kill_id, "test", listen)
+    stopping = asyncio.create_task(stop_at_exchange(trader.rest, teller, groups=trader.path.groups))
+    async with asyncio.timeout(30):
+        await problems.wait()
+    assert not stopping.done()
+    return told, stopping
+
+
+async def verified_once_lifted(trader: Trader, told: list[Progress], stopping: asyncio.Task[bool]) -> None:
+    """It goes on by itself, and says that nothing rests when nothing does."""
+    desk = trader.rig.desk
+    assert "verified_2" not in {line.get("rung") for line in desk.lines("kill")}
+    trader.rig.fault()
+    async with asyncio.timeout(30):
+        assert await stopping
+    assert told[-1].rung == VERIFIED_2
+    assert await asyncio.to_thread(desk.resting) == []
+    await trader.agree()
+    assert await trader.differences() == []
+
+
+@pytest.mark.parametrize("fault", FAILS.values(), ids=FAILS)
+async def test_k13_a_cancel_that_fails_is_tried_again_and_nobody_says_killed(
+    trader: Trader, fault: tuple[str, str, tuple[str, ...]]
+) -> None:
+    told, stopping = await killing(trader, fault)
+    assert len(await asyncio.to_thread(trader.rig.desk.resting)) == 2
+    assert {each.left for each in told} <= {2, None}
+    assert {each.rung for each in told} <= {None, "cancel_sent"}
+    await verified_once_lifted(trader, told, stopping)
+
+
+async def test_k13_an_order_that_a_cancel_left_is_cancelled_by_name(trader: Trader) -> None:
+    told, stopping = await killing(trader, ("cancel_acknowledged_not_done", "on", ("DELETE */batched", *WHOLE)))
+    trader.rig.fault(
+        {"name": "cancel_acknowledged_not_done", "value": "on", "where": "DELETE /portfolio/events/orders"},
+        {"name": "cancel_acknowledged_not_done", "value": "on", "where": "PUT *"},
+    )
+    async with asyncio.timeout(30):
+        assert await stopping
+    assert await asyncio.to_thread(trader.rig.desk.resting) == []
+    assert told[-1].rung == VERIFIED_2
+
+
+@pytest.mark.parametrize("fault", UNREAD.values(), ids=UNREAD)
+async def test_k15_a_listing_that_failed_is_unknown_and_never_none_left(
+    trader: Trader, fault: tuple[str, str, tuple[str, ...]]
+) -> None:
+    told, stopping = await killing(trader, fault)
+    assert {each.left for each in told} == {None}
+    assert {each.rung for each in told} <= {None, "cancel_sent"}
+    await verified_once_lifted(trader, told, stopping)
