@@ -1,0 +1,1 @@
+"""What takes hours: storms of many rounds. `python -m benchmarks.soak NAME --rounds N --seed S`."""
