@@ -22,6 +22,7 @@ from state.clock import SystemClock
 from tests.process.exchange_rig import Rig, rig, write_config
 from tests.process.kill_points import ROOT
 from tests.process.ledger import differences, kept
+from tests.process.storm_size import storm_of
 
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
@@ -116,11 +117,12 @@ def engines(desk: Desk) -> list[int]:
     return [pid for pid, word in desk.processes().items() if word == "engine"]
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(60 * 60 * 12)
 @pytest.mark.parametrize(("rounds", "seed"), [(20, 1), pytest.param(200, 2, marks=pytest.mark.storm)])
 def test_an_engine_killed_on_its_order_path_at_random_agrees_with_the_exchange_in_the_end(
     desk: Desk, tmp_path: Path, rounds: int, seed: int
 ) -> None:
+    rounds, seed = storm_of(rounds, seed)
     rng = random.Random(seed)
     storm = tmp_path / "storm"
     storm.mkdir()

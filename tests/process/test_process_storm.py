@@ -23,6 +23,7 @@ import pytest
 
 from tests.process.exchange_rig import Rig, rig, start_exchange, write_config
 from tests.process.ledger import differences, kept
+from tests.process.storm_size import storm_of
 
 if TYPE_CHECKING:
     from tests.process.conftest import Desk, Terminal
@@ -194,10 +195,6 @@ def lines_of_account(rig: Rig) -> list[dict[str, object]]:
     """The journal's lines of the account that the exchange has now; each exchange that was started had its own."""
     account = f"simulated-{hashlib.sha256(rig.credentials['key_id'].encode()).hexdigest()[:12]}"
     return [line for line in rig.desk.lines("intents") if line["account"] == account]
-
-
-def storm_of(rounds: int, seed: int) -> tuple[int, int]:
-    return int(os.environ.get("STORM_ROUNDS", rounds)), int(os.environ.get("STORM_SEED", seed))
 
 
 @pytest.mark.timeout(60 * 60 * 12)
