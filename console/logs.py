@@ -9,12 +9,16 @@ import time
 from pathlib import Path
 
 from console.matching import Matcher
+from state import arguments
 from state.home import Home, HomeError, Journal
-from state.journal import Follower, last_lines
+from state.journal import Follower, last_lines, lines_before
+from state.lines import piece_before
 from state.text import visible
 
 OK, NO, USAGE, IO_ERROR, CONFIG = 0, 1, 2, 74, 78
 POLL_S = 0.2
+PIECE = 1024 * 1024
+"""Bytes searched in one step backwards when there is a filter."""
 
 
 def main(argv: list[str]) -> int:
@@ -25,7 +29,9 @@ def main(argv: list[str]) -> int:
         "journal", metavar="JOURNAL", help=f"one of {', '.join(sorted(names))}, or its path in the home"
     )
     parser.add_argument("--home", metavar="PATH", help="the folder to look at")
-    parser.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many lines to begin with (20)")
+    parser.add_argument(
+        "-n", "--lines", type=arguments.count, default=20, metavar="N", help="how many lines to begin with (20)"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on as lines are appended; ctrl+c ends it")
     parser.add_argument("--filter", default="", metavar="TEXT", help="words, level=error, event=…, ticker=…")
     options = parser.parse_args(argv)
@@ -38,7 +44,7 @@ def main(argv: list[str]) -> int:
         return USAGE
     try:
         path = Home.locate(options.home).path(entry)
-        return _print(path, max(0, options.lines), Matcher.parse(options.filter), options.follow)
+        return _print(path, options.lines, Matcher.parse(options.filter), options.follow)
     except HomeError as error:
         print(f"flightdeck logs: {error}", file=sys.stderr)
         return CONFIG
@@ -60,22 +66,31 @@ def journals() -> dict[str, Journal]:
 
 def _print(path: Path, count: int, matcher: Matcher, follow: bool) -> int:
     follower = Follower(path) if follow else None
-    lines = last_lines(path, count)
-    _write(lines, matcher)
+    _write(_newest(path, count, matcher))
     if follower is None:
-        if not lines and not os.path.lexists(path):
+        if not os.path.lexists(path):
             print(f"flightdeck logs: {path} is missing: nothing was journalled yet", file=sys.stderr)
             return NO
         return OK
     while True:
         batch = follower.poll()
-        _write(batch.lines, matcher)
+        _write([line for line in batch.lines if matcher.matches(line)])
         if not batch.more:
             time.sleep(POLL_S)
 
 
-def _write(lines: list[bytes], matcher: Matcher) -> None:
-    chosen = [visible(line, None) for line in lines if matcher.matches(line)]
-    if chosen:
-        sys.stdout.write("\n".join(chosen) + "\n")
-        sys.stdout.flush()
+def _newest(path: Path, count: int, matcher: Matcher) -> list[bytes]:
+    """The last `count` lines that match, oldest first, however far back they lie."""
+    if not matcher:
+        return last_lines(path, count)
+    last = lines_before(path, 1)
+    found, start = matcher.choose(b"\n".join(last.lines)), last.start
+    while start > 0 and len(found) < count:
+        piece = piece_before(path, PIECE, start)
+        found, start = matcher.choose(piece.data) + found, piece.start
+    return found[max(len(found) - count, 0) :]
+
+
+def _write(lines: list[bytes]) -> None:
+    if lines:
+        print("\n".join(visible(line, None) for line in lines), flush=True)

@@ -11,7 +11,7 @@ from engine.connection import open_rest
 from engine.stopping import RungTeller, stop_at_exchange
 from engine.venues.kalshi.cancel import Progress
 from engine.venues.kalshi.errors import VenueError
-from state import kill, permit
+from state import arguments, kill, permit
 from state.clock import Clock, SystemClock
 from state.config import ConfigError, Settings, load
 from state.home import Home, HomeError
@@ -26,7 +26,9 @@ def main(argv: list[str]) -> int:
     """Cancel all and verify. 0 when two listings show none, 1 when some are left, 69 when the exchange is dead."""
     parser = argparse.ArgumentParser(prog="flightdeck cancel", description="Cancel what rests and verify it.")
     parser.add_argument("--home", help="the home to act on")
-    parser.add_argument("--timeout", type=float, default=DEADLINE_S, help="seconds to try (default %(default)s)")
+    parser.add_argument(
+        "--timeout", type=arguments.seconds, default=DEADLINE_S, help="seconds to try (default %(default)s)"
+    )
     options = parser.parse_args(argv)
     clock = SystemClock()
     try:

@@ -22,7 +22,7 @@ from engine.stopping import RungTeller, stop_at_exchange
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress
 from engine.venues.kalshi.errors import VenueError
 from engine.venues.kalshi.rest import KalshiRest
-from state import kill
+from state import arguments, kill
 from state.clock import Clock, SystemClock
 from state.config import ConfigError, Settings, load
 from state.events import Events
@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--home", help="the home to act on")
     parser.add_argument("--confirm", metavar=WORD, help="the word that says that you mean it")
-    parser.add_argument("--timeout", type=float, default=DEADLINE_S, help="seconds to try (default %(default)s)")
+    parser.add_argument(
+        "--timeout", type=arguments.seconds, default=DEADLINE_S, help="seconds to try (default %(default)s)"
+    )
     return parser
 
 

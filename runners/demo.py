@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runners.demo_home import DemoHomeError, prepare_home, set_market_clock, write_config
 from runners.demo_report import progress_line, summary
-from state import kill
+from state import arguments, kill
 from state.clock import NANOS, Clock, SystemClock
 from state.document import DocumentWriter, read
 from state.events import Events, EventType
@@ -59,9 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flightdeck demo", description="Everything, simulated, in one command.")
     parser.add_argument("--home", help="folder of the demo (default: flightdeck-demo in the user's state folder)")
     parser.add_argument("--headless", action="store_true", help="without the console")
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of a headless run (default %(default)s)")
+    parser.add_argument(
+        "--seconds", type=arguments.seconds, default=60.0, help="length of a headless run (default %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=7, help="of the simulated market (default %(default)s)")
-    parser.add_argument("--speed", type=float, default=1.0, help="market seconds in a second (default %(default)s)")
+    parser.add_argument(
+        "--speed", type=arguments.speed, default=1.0, help="market seconds in a second (default %(default)s)"
+    )
     return parser
 
 

@@ -8,6 +8,7 @@ import select
 import signal
 import sys
 
+from state import arguments
 from state.home import Home, HomeError
 from state.lock import holder, start_id
 
@@ -19,7 +20,9 @@ def main(argv: list[str]) -> int:
     """Stop the supervisor of a home. 0 when it is gone, or none ran; 75 when it does not end."""
     parser = argparse.ArgumentParser(prog="flightdeck down", description="Stop supervisor and engine of a home.")
     parser.add_argument("--home", help="the home to act on")
-    parser.add_argument("--timeout", type=float, default=PATIENCE_S, help="seconds to wait (default %(default)s)")
+    parser.add_argument(
+        "--timeout", type=arguments.seconds, default=PATIENCE_S, help="seconds to wait (default %(default)s)"
+    )
     options = parser.parse_args(argv)
     try:
         home = Home.locate(options.home)

@@ -36,6 +36,24 @@ def test_a_filter_chooses_lines(home: Home, events: Path, capsys: pytest.Capture
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("wanted", "told"), [("2", ["line 8", "line 9"]), ("20", ["line 7", "line 8", "line 9"])])
+def test_a_filter_finds_the_newest_matches_however_far_back_they_lie(
+    home: Home, wanted: str, told: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("console.logs.PIECE", 4096)
+    rows = [{"severity": "error" if n in (7, 8, 9) else "info", "message": f"line {n}"} for n in range(5_000)]
+    home.path(Home.events).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["--home", str(home.root), "-n", wanted, "--filter", "level=error", "events"]) == 0
+    assert [json.loads(row)["message"] for row in capsys.readouterr().out.splitlines()] == told
+
+
+def test_a_closed_standard_output_is_no_crash(
+    home: Home, events: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)  # what the interpreter makes of `>&-`
+    assert main(["--home", str(home.root), "events"]) == 0
+
+
 def test_an_unknown_journal_is_a_usage_error_that_names_the_others(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

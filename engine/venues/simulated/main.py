@@ -151,7 +151,9 @@ def _listen(port: int) -> socket.socket:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flightdeck exchange", description=__doc__)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=arguments.port, default=0, help="port on 127.0.0.1; 0 (default) takes a free one")
+    parser.add_argument(
+        "--port", type=arguments.port, default=0, help="port on 127.0.0.1; 0 (default) takes a free one"
+    )
     parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where the account's key goes")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same book events while no client trades")
     parser.add_argument(
@@ -176,7 +178,10 @@ def _parser() -> argparse.ArgumentParser:
         help="do something wrong: NAME=VALUE[,where=GLOB][,chance=P][,count=N]; docs/exchange.md has the table",
     )
     parser.add_argument(
-        "--admin-port", type=arguments.port, metavar="PORT", help="set and lift faults here while it runs; 0 takes a free port"
+        "--admin-port",
+        type=arguments.port,
+        metavar="PORT",
+        help="set and lift faults here while it runs; 0 takes a free port",
     )
     parser.add_argument(
         "--tier",
