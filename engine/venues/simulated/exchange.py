@@ -39,7 +39,8 @@ from engine.venues.simulated.market import (
 from engine.venues.simulated.matching import Match
 from engine.venues.simulated.orders import ClientOrder, Order, OrderStatus, UpdateReason
 
-KEPT_TRADES = 100_000
+# of all markets together; what is older is gone, as prints of a busy hour would otherwise fill the memory
+KEPT_TRADES = 20_000
 
 
 class Exchange:

@@ -20,7 +20,7 @@ import httpx
 import pytest
 import websockets
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
 REFERENCE = Path(__file__).resolve().parents[5] / "shared" / "data"
@@ -147,6 +147,32 @@ def test_an_order_whose_body_is_cut_off_is_no_order(tmp_path: Path, start: Start
     assert client.ask("GET", "/portfolio/orders").json()["orders"] == []
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=10) == ("", "")
+
+
+def test_an_ed25519_key_signs_under_the_limits_of_its_tier(tmp_path: Path, start: Start) -> None:
+    start("--port", "0", "--credentials", str(tmp_path), "--key-type", "ed25519", "--tier", "basic")
+    credentials = json.loads((tmp_path / "credentials.json").read_bytes())
+    key = serialization.load_pem_private_key((tmp_path / "private_key.pem").read_bytes(), None)
+    assert isinstance(key, ed25519.Ed25519PrivateKey)
+    statuses = []
+    for _ in range(3):
+        stamp = str(time.time_ns() // 1_000_000)
+        message = f"{stamp}GET/trade-api/v2/portfolio/balance".encode()
+        headers = {
+            "KALSHI-ACCESS-KEY": credentials["key_id"],
+            "KALSHI-ACCESS-TIMESTAMP": stamp,
+            "KALSHI-ACCESS-SIGNATURE": base64.b64encode(key.sign(message)).decode(),
+        }
+        statuses.append(httpx.get(credentials["base_url"] + "/portfolio/balance", headers=headers).status_code)
+    assert statuses[0] == 200
+    assert 429 in statuses
+
+
+def test_fees_of_a_series_that_does_not_exist_are_a_configuration_error(tmp_path: Path) -> None:
+    argv = command("--port", "0", "--credentials", str(tmp_path), "--fee-change", "NONE=quadratic:1@60")
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert "NONE" in ended.stderr
 
 
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
