@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 
 import orjson
 
@@ -14,7 +15,11 @@ from state.home import Home, Journal
 from state.journal import Follower, last_lines
 from state.text import visible
 
-KEPT = 60
+KEPT = 20
+"""Happenings of one kind."""
+KINDS = 50
+BACK = 400
+"""Lines of the journals of events and kills looked at when the console opens."""
 MINUTES = 60
 CYCLES_BACK = 3600
 """Lines of the cycle journal looked at when the console opens: an hour at one a second."""
@@ -26,7 +31,7 @@ class History:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._followers: dict[str, Follower] = {}
-        self._events: deque[Happening] = deque(maxlen=KEPT)
+        self._events: dict[str, deque[Happening]] = {}
         self._cycle = MinuteMeans()
         self._messages = MinuteMeans()
         self._marks: dict[str, deque[float | None]] = {}
@@ -36,14 +41,21 @@ class History:
 
     def poll(self) -> tuple[tuple[Happening, ...], Trends]:
         """Newest happenings first, and the trends; the same objects while nothing was appended."""
-        events = [*self._new(Home.events, KEPT), *self._new(Home.kills, KEPT)]
+        events = [*self._new(Home.events, BACK), *self._new(Home.kills, KEPT)]
         made = [happening for happening in map(parse, events) if happening is not None]
         if made:
-            self._events = deque(sorted([*self._events, *made], key=lambda each: each.at), maxlen=KEPT)
-            self._told = tuple(reversed(self._events))
+            self._told = self._gathered(made)
         if self._cycles(self._new(Home.cycles, CYCLES_BACK)):
             self._rebuild()
         return self._told, self.trends
+
+    def _gathered(self, made: Iterable[Happening]) -> tuple[Happening, ...]:
+        """Newest first, the newest KEPT of each kind: a flood of one kind does not wash away the others."""
+        for happening in sorted(made, key=lambda each: each.at):
+            self._events.setdefault(happening.event, deque(maxlen=KEPT)).append(happening)
+        newest = sorted(self._events.items(), key=lambda each: each[1][-1].at)[-KINDS:]
+        self._events = dict(newest)
+        return tuple(sorted(chain.from_iterable(self._events.values()), key=lambda each: each.at, reverse=True))
 
     def sample(self, snapshot: Snapshot) -> None:
         """Once a minute: the mark of every open position."""

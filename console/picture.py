@@ -87,6 +87,7 @@ def _gate() -> GateReport:
         GateLine(name="books", open=True, value="60 of 60 fresh", threshold="80 %", age_s=2.0),
         GateLine(name="clock", open=True, value="-12 .. +40 ms", threshold="±250 ms", age_s=9.0),
         GateLine(name="progress", open=True, value="listing 4 s ago", threshold="10 s", age_s=4.0),
+        GateLine(name="orders", open=True, value="6 resting, 0 unresolved", age_s=4.0),
         GateLine(name="freeze", open=True, value="no calendar yet"),
     )
     return GateReport(open=True, level="RUN", paper_level="RUN", gates=gates, reasons=())

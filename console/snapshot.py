@@ -155,6 +155,29 @@ class Snapshot:
         return self.permit.current.mode if self.permit.current else None
 
     @property
+    def unreconciled(self) -> str:
+        """Why nobody can say that our orders are what the exchange says; empty while they are."""
+        shown = self.reconciliation
+        path, writer = shown.entry.path, shown.entry.writer
+        value = shown.current
+        if value is not None:
+            unanswered = f"not answered: {value.error}" if value.error else ""
+            return "" if value.ok else "; ".join(part for part in (*value.reasons, unanswered) if part)
+        if shown.outcome is Outcome.MISSING:
+            return f"waiting for {path} from {writer}"
+        if shown.outcome is Outcome.STALE:
+            return f"{writer} is silent: it should write {path} within {shown.entry.stale_after:g} s"
+        return f"{path}: {shown.reason}"
+
+    @property
+    def _withheld(self) -> str:
+        """Why there is no leave: the supervisor's own reasons when it gives none, else what is wrong with it."""
+        keeper = self.supervisor.current
+        if self.permit.outcome is Outcome.MISSING:
+            return "; ".join(keeper.permit_withheld) if keeper is not None else self.leave.reason
+        return self.leave.reason
+
+    @property
     def verdict(self) -> Verdict:
         """May an order leave? Killed before the exchange agrees twice is still "killing"."""
         if self.kill.engaged:
@@ -167,7 +190,7 @@ class Snapshot:
                 Trading.NOT, "not started" if self.armed.outcome is Outcome.MISSING else "armed.json unsound"
             )
         if not self.leave.valid:
-            return Verdict(Trading.NOT, f"no permit: {self.leave.reason}")
+            return Verdict(Trading.NOT, f"no permit{f': {self._withheld}' if self._withheld else ''}")
         gate = self.gate.current
         if gate is None:
             return Verdict(Trading.NOT, f"{self.gate.entry.path} {self.gate.outcome}")

@@ -101,6 +101,7 @@ def as_text(snapshot: Snapshot) -> list[str]:
         f"gate      {_gate(gate.open, gate.reasons) if gate else 'unknown'}",
         f"permit    {'valid' if snapshot.leave.valid else snapshot.leave.reason}",
         f"exchange  {'unknown' if view is None or view.resting is None else f'{len(view.resting)} orders rest'}",
+        f"orders    {snapshot.unreconciled or 'reconciled with the exchange'}",
         f"shadow    {'unknown' if book is None else f'{len(book.positions)} positions, {book.fills} fills'}",
     ]
     rows += [f"rung      {rung.name} at {rung.at} by {rung.by}" for rung in snapshot.kill.rungs]

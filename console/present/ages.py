@@ -11,7 +11,7 @@ from state.clock import to_et
 
 
 def age(seconds: float | None) -> str:
-    """An age: steps of 1 s below 10 s, of 10 s below a minute, then minutes, then hours; unknown is "?"."""
+    """An age: steps of 1 s below 10 s, of 5 s below a minute, then minutes, then hours; unknown is "?"."""
     if seconds is None:
         return "?"
     if seconds < 0:
@@ -21,7 +21,7 @@ def age(seconds: float | None) -> str:
     if seconds < 10:
         return f"{int(seconds)}s"
     if seconds < 60:
-        return f"{int(seconds) // 10 * 10}s"
+        return f"{int(seconds) // 5 * 5}s"
     minutes = int(seconds) // 60
     if minutes < 60:
         return f"{minutes}m"

@@ -11,6 +11,7 @@ from console.lines import Line, Span, Tone, line, pad, spread
 from console.present.ages import age, clock_time, count
 from console.present.glyphs import Glyphs
 from console.present.panel import faded, title, trouble
+from console.present.reconciled import reconciliation
 from console.snapshot import Happening, Snapshot
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def exchange(snapshot: Snapshot, width: int, height: int, glyphs: Glyphs) -> lis
     rows = [
         title("AT THE EXCHANGE", _summary(shown.current), shown=shown, width=width, glyphs=glyphs),
         *trouble(shown, width, glyphs),
+        *reconciliation(snapshot, width, glyphs),
     ]
     if view is None:
         return rows

@@ -48,7 +48,7 @@ def title(name: str, *middle: Span | str, shown: Shown[Any] | None, width: int, 
 def trouble(shown: Shown[Any], width: int, glyphs: Glyphs) -> list[Line]:
     """What is wrong with the file, who writes it and what is done about it; nothing while it is well."""
     path, writer = shown.entry.path, shown.entry.writer
-    kept = f"; below: the last good one, {age(shown.age_s)} old" if shown.value is not None else ""
+    kept = "; below: the last good one" if shown.value is not None else ""
     match shown.outcome:
         case Outcome.OK:
             return []
@@ -58,8 +58,15 @@ def trouble(shown: Shown[Any], width: int, glyphs: Glyphs) -> list[Line]:
         case Outcome.MISSING:
             why = f"waiting for {path} from {writer} (started by: flightdeck up){kept}"
         case _:
-            why = f"{path}: {shown.reason}; {writer} mends it when it next writes{kept}"
-    return [(Span("   "), *row) for row in wrap(why, width - 4, mark(shown.outcome, glyphs).tone)][:3]
+            why = f"{path}: {shown.reason}; {writer} will mend it{kept}"
+    return few(why, 3, width, mark(shown.outcome, glyphs).tone, glyphs)
+
+
+def few(said: str, most: int, width: int, tone: Tone, glyphs: Glyphs) -> list[Line]:
+    """A sentence in at most so many rows; what does not fit is marked as cut."""
+    rows = wrap(said, width - 5, tone)
+    cut = [(*rows[most - 1], Span(glyphs.cut, tone))] if len(rows) > most else rows[most - 1 : most]
+    return [(Span("   "), *row) for row in (*rows[: most - 1], *cut)]
 
 
 def faded(rows: list[Line], shown: Shown[Any]) -> list[Line]:

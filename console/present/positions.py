@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from console.lines import Line, Span, Tone, line, middle
+from console.lines import width as width_of
 from console.present.ages import age, clock_time, count, price, signed
 from console.present.glyphs import Glyphs
 from console.present.panel import title, trouble
@@ -107,24 +108,22 @@ def heading(
 
 def _totals(book: ShadowBook, width: int, place: str) -> tuple[Span, ...]:
     label = Tone.LABEL
-    seen = Span(f" ({place})" if place else "", Tone.NOTE)
-    parts = [
-        Span(f"   {len(book.positions)} open", label),
-        seen,
-        Span("   unrealised ", label),
-        signed(book.unrealised_usd),
-    ]
     marked = [position.unrealised_usd for position in book.positions if position.unrealised_usd is not None]
-    if book.unrealised_usd is None and marked and width >= 70:
-        some = sum(marked, Decimal(0))
-        parts += [Span(f" ({len(marked)} marked: {some:+,.2f})", Tone.NOTE)]
-    if width >= 70:
-        parts += [Span("   realised ", label), signed(book.realised_usd)]
-    if width >= 100:
-        parts += [Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills", label)]
-    if width >= 140:
-        parts += [Span(f"   {len(book.orders)} paper orders rest", label)]
-    return tuple(parts)
+    some = ""
+    if book.unrealised_usd is None and marked:
+        some = f" ({len(marked)} marked: {sum(marked, Decimal(0)):+,.2f})"
+    parts: list[Line] = [
+        line(Span(f"   {len(book.positions)} open", label), Span(f" ({place})" if place else "", Tone.NOTE)),
+        line(Span("   unrealised ", label), signed(book.unrealised_usd)),
+        line(Span(some, Tone.NOTE)),
+        line(Span("   realised ", label), signed(book.realised_usd)),
+        line(Span(f"   fees {book.fees_usd:.2f}   {book.fills} fills", label)),
+        line(Span(f"   {len(book.orders)} paper orders rest", label)),
+    ]
+    room = width - len(" SHADOW POSITIONS") - len(" as of 59m ")
+    while len(parts) > 1 and sum(map(width_of, parts)) > room:
+        parts.pop()  # nothing is shown in part: half of a number reads as another number
+    return tuple(span for part in parts for span in part)
 
 
 def empty(snapshot: Snapshot, wanted: str = "") -> Line:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from console.lines import Line, Span, Tone, clip, fit, line, pad, spread
 from console.present.ages import age, clock_time
 from console.present.glyphs import Glyphs
@@ -10,6 +12,8 @@ from console.snapshot import EngineState, Snapshot, Trading
 
 WIDE = 100
 TINY = 60
+LATE_S = 5.0
+"""A beat comes every second or so; without one for so long the supervisor gives no permit."""
 
 
 def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
@@ -20,7 +24,7 @@ def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         left = line(" ", _verdict(snapshot, glyphs, 12, why=False))
         return spread(left, _engine(snapshot, glyphs, short=True), width, glyphs.cut)
     wide = width >= WIDE
-    source = (snapshot.source or ("source unknown" if wide else "source ?")).upper()
+    source = source_of(snapshot, "SOURCE UNKNOWN" if wide else "SOURCE ?")
     name = f" {snapshot.droplet} {glyphs.dot} {source}" if wide else f" {source}"
     gap = "  " if wide else " "
     fields = line(
@@ -46,6 +50,14 @@ def unread_line(width: int, glyphs: Glyphs) -> Line:
     )
 
 
+def source_of(snapshot: Snapshot, unknown: str) -> str:
+    """Where prices and orders come from; with a question mark what was last known of it."""
+    if snapshot.source is not None:
+        return snapshot.source.upper()
+    last = (shown.value.source for shown in (snapshot.heartbeat, snapshot.exchange, snapshot.positions) if shown.value)
+    return next((f"{source.upper()}?" for source in last if source is not None), unknown)
+
+
 def _clock(snapshot: Snapshot) -> Line:
     return line(Span(f"{clock_time(snapshot.at)} ET ", Tone.TITLE))
 
@@ -69,6 +81,9 @@ def _engine(snapshot: Snapshot, glyphs: Glyphs, *, short: bool) -> Line:
         EngineState.DOWN: (glyphs.down, Tone.BAD),
     }[state]
     word = "ok" if state is EngineState.OK else str(state).upper()
+    beat = snapshot.heartbeat.age_s or 0.0
+    if state is EngineState.OK and beat >= LATE_S:
+        symbol, tone, word = glyphs.stale, Tone.CAUTION, "LATE"
     aged = state in (EngineState.OK, EngineState.STALE) or (state is EngineState.DEGRADED and not short)
     old = age(snapshot.heartbeat.age_s) if aged and snapshot.heartbeat.value is not None else ""
     told = pad(f"{symbol} {word} {old}".rstrip(), 11 if short else 14, mark=glyphs.cut)
@@ -92,8 +107,16 @@ def _killed(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     if width < TINY:
         return line(Span(pad(word, width, mark=glyphs.cut), Tone.KILL))
     clock = f"{clock_time(snapshot.at)} ET "
+    alive = "" if snapshot.engine is EngineState.OK else f"engine {str(snapshot.engine).upper()}"
+    source = source_of(snapshot, "SOURCE ?")
     by = f"     by {kill.by}" if kill.by else "     "
     why = f': "{kill.why}"' if kill.why else ""
-    room = width - len(clock) - 2
-    said = clip(f"{word}{by}{said_since(kill)}{why}", room, glyphs.cut)
-    return line(Span(pad(said, room + 2) + clock, Tone.KILL))
+    said = f"{word}{by}{said_since(kill)}{why}"
+    beside = [
+        "   ".join(part for part in parts if part)
+        for parts in ((alive, f"{snapshot.droplet} {glyphs.dot} {source}", clock), (alive, source, clock))
+    ]
+    fitting = (right for right in beside if cell_len(said) + cell_len(right) + 3 <= width)
+    right = next(fitting, beside[1] if width >= WIDE else "   ".join(part for part in (alive, clock) if part))
+    room = width - cell_len(right)
+    return line(Span(pad(clip(said, room - 3, glyphs.cut), room) + right, Tone.KILL))

@@ -42,7 +42,9 @@ def _gate(gate: GateLine, width: int, glyphs: Glyphs) -> Line:
     if not gate.open:
         said = f"SHUT  {gate.reason or gate.value}"
         return spread(line(Span(f" {glyphs.down} {name} {said}", Tone.CAUTION)), old, width, glyphs.cut)
-    wants = f"  {gate.threshold}" if gate.threshold not in ("", gate.value) else ""
+    wanted = gate.threshold.removeprefix(f"{gate.value}, ")
+    told = wanted in ("", gate.value) or gate.value.endswith(wanted.removeprefix("≤"))
+    wants = "" if told else f"  {wanted}"
     if 4 + NAME + cell_len(gate.value + wants) + width_of(old) > width:
         wants = ""
     return spread(

@@ -11,6 +11,8 @@ from console.lines import width as width_of
 from console.snapshot import Snapshot
 from console.widgets.pane import Pane
 
+NARROW = ("help", "quit", "turn", "log", "overview", "filter", "pause")
+"""Keys that a narrow terminal names beside those that act, as many as it has room for."""
 SEEN_S = 8.0
 """What went well is told for so long; what went wrong stays until something else is told."""
 
@@ -66,21 +68,20 @@ class Keys(Pane):
                 acting = not acting
                 spans.append(Span(f"{self.glyphs.bar}  ", Tone.NOTE))
             possible = self._possible.get(action.id, True)
-            spans += [Span(action.label, Tone.KEY if possible else Tone.NOTE)]
-            spans += [Span(f" {action.title}", Tone.PLAIN if possible else Tone.NOTE), Span("  ")]
+            spans += [Span(f"{action.label} ", Tone.KEY if possible else Tone.NOTE)]
+            spans += [Span(action.title, Tone.PLAIN if possible else Tone.NOTE), Span("  ")]
         whole = tuple(spans)
-        return [whole if width_of(whole) <= width else self._short()]
+        return [whole if width_of(whole) <= width else self._short(width)]
 
-    def _short(self) -> Line:
-        """What a narrow terminal has room for: acting keys with their names, the rest by key alone."""
-        spans: list[Span] = [Span(" ")]
+    def _short(self, cells: int) -> Line:
+        """What a narrow terminal has room for: what acts, then what everybody needs; `?` tells the rest."""
+        acting = {each.id for each in self._actions if each.danger is not Danger.NONE and self._possible.get(each.id)}
+        named = [self._named(acting | set(NARROW[:count])) for count in range(len(NARROW), 0, -1)]
+        return next((row for row in named if width_of(row) <= cells), named[-1])
+
+    def _named(self, shown: set[str]) -> Line:
+        spans = [Span(" read-only ", Tone.CAUTION)] if self._read_only else []
         for action in self._actions:
-            if action.footer:
-                tone = Tone.KEY if self._possible.get(action.id, True) else Tone.NOTE
-                named = action.danger is not Danger.NONE or action.id in ("help", "quit", "turn")
-                spans += [
-                    Span(action.label, tone),
-                    Span(f" {action.title}" if named else ""),
-                    Span("  " if named else " "),
-                ]
+            if action.id in shown:
+                spans += [Span(f" {action.label} ", Tone.KEY), Span(f"{action.title} ")]
         return tuple(spans)

@@ -118,3 +118,16 @@ def test_a_snapshot_is_built_from_a_home_on_disk(home: Home, clock: SimulatedClo
     snapshot = Live(home, clock, lambda _: None, lambda _: None).snapshot()
     assert snapshot.gate.good and snapshot.droplet == "nyc-1"
     assert snapshot.happenings[0].event == "GATE_OPEN"
+
+
+def test_a_flood_of_fills_does_not_wash_away_what_else_happened(home: Home) -> None:
+    append(home, Home.events, event="GATE_SHUT", severity="warning", message="the one that matters")
+    history = History(home)
+    history.poll()
+    for second in range(1, 500):
+        at = stamp(NOON + timedelta(seconds=second))
+        append(home, Home.events, at=at, event="SHADOW_FILL", severity="info", message=f"fill {second}")
+    told, _ = history.poll()
+    assert told[0].message == "fill 499"
+    assert told[-1].message == "the one that matters"
+    assert len(told) == 21

@@ -13,9 +13,11 @@ from console.modals.release import facts
 from console.picture import NOON
 from console.present import outside, positions, rungs, vitals
 from console.present.glyphs import ASCII, UNICODE, Glyphs
+from console.present.panel import WORDS
 from console.present.top import top_line
 from console.snapshot import EngineState, Happening, Snapshot, Trading
 from state.document import Outcome
+from state.models.gate import GateLine
 
 States = dict[str, Callable[[], Snapshot]]
 
@@ -132,6 +134,83 @@ def test_resting_orders_that_are_unknown_are_not_none(states: States) -> None:
     assert "? resting" in said
     assert "time-out after 5 s" in said
     assert "0 resting" not in said
+
+
+def reconciled(snapshot: Snapshot, outcome: Outcome = Outcome.OK, cells: int = 100, **changes: object) -> str:
+    """What the pane says when the last reconciliation was like that."""
+    shown = snapshot.reconciliation
+    value = shown.value.model_copy(update={"ok": False, "reasons": (), **changes}) if changes else shown.value
+    shown = replace(shown, outcome=outcome, value=value, reason="why (812 bytes)")
+    return plain(outside.exchange(replace(snapshot, reconciliation=shown), cells, 9, UNICODE))
+
+
+def test_what_is_reconciled_says_how_long_ago_it_was_asked(states: States) -> None:
+    assert "● reconciled 4s ago   214 orders, 143 fills" in reconciled(states["healthy"]())
+
+
+def test_unresolved_orders_are_named(states: States) -> None:
+    said = reconciled(states["healthy"](), reasons=("unresolved: fd-7-12, fd-7-13",), orders_unresolved=2)
+    assert "✖ NOT RECONCILED, asked 4s ago: unresolved: fd-7-12, fd-7-13" in said
+
+
+def test_what_was_not_answered_is_not_reconciled(states: States) -> None:
+    said = reconciled(states["healthy"](), error="ReadTimeout: after 5 s")
+    assert "✖ NOT RECONCILED, asked 4s ago: not answered: ReadTimeout: after 5 s" in said
+    never = reconciled(states["healthy"](), as_of=None, reasons=("not reconciled yet",))
+    assert "? not reconciled yet" in never and "● reconciled" not in never
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.OK])
+def test_no_old_broken_or_missing_reconciliation_passes_for_one(states: States, outcome: Outcome) -> None:
+    said = reconciled(states["healthy"](), outcome)
+    assert "● reconciled" not in said
+    assert f"{WORDS[outcome]} reconciliation: " in said
+    assert "state/reconciliation.json" in said
+
+
+def test_a_long_list_of_differences_is_cut_where_one_sees_it(states: States) -> None:
+    reasons = tuple(f"positions differ: KXCPI-26NOV-T0.{n} should be 1.00 and is 2.00" for n in range(9))
+    rows = [row for row in reconciled(states["healthy"](), cells=80, reasons=reasons).splitlines() if "differ" in row]
+    assert 1 <= len(rows) <= 2
+    assert rows[-1].endswith("…")
+
+
+def test_a_total_that_has_no_room_is_left_out_not_cut(states: States) -> None:
+    for cells in range(60, 140):
+        row = plain(positions.heading(states["healthy"](), cells, UNICODE, place="1-7 seen")).splitlines()[0]
+        assert "…" not in row, cells
+
+
+def test_the_killed_line_says_where_and_whether_the_engine_lives(states: States) -> None:
+    killed = states["killed"]()
+    assert "nyc-1 · SIMULATED   14:31:07 ET" in plain([top_line(killed, 140, UNICODE)])
+    assert "SIMULATED   14:31:07 ET" in plain([top_line(killed, 100, UNICODE)])
+    dead = plain([top_line(replace(killed, engine=EngineState.DOWN), 100, UNICODE)])
+    assert dead.startswith(" ■ KILLED  0 left") and "engine DOWN" in dead
+
+
+def test_a_source_that_nobody_says_any_more_is_marked_as_the_last_one_known(states: States) -> None:
+    assert "nyc-1 · SIMULATED? " in plain([top_line(states["stale"](), 120, UNICODE)])
+    assert "SOURCE UNKNOWN" in plain([top_line(states["empty"](), 120, UNICODE)])
+    assert states["stale"]().source is None
+
+
+def test_an_engine_whose_beat_is_late_is_not_well(states: States) -> None:
+    well = states["healthy"]()
+    late = replace(well, heartbeat=replace(well.heartbeat, age_s=6.0))
+    assert "engine ◐ LATE 6s" in plain([top_line(late, 120, UNICODE)])
+
+
+def test_a_gate_does_not_say_the_same_twice(states: States) -> None:
+    well = states["healthy"]()
+    twice = (
+        GateLine(name="kill switch", open=True, value="off", threshold="off"),
+        GateLine(name="permit", open=True, value="3.0 s of 15 s", threshold="≤ 15 s", age_s=3.0),
+        GateLine(name="exchange", open=True, value="trading", threshold="trading, said within 15 s", age_s=1.0),
+    )
+    gate = replace(well.gate, value=well.gate.value.model_copy(update={"gates": twice}))
+    said = [" ".join(row.split()) for row in plain(vitals.gates(replace(well, gate=gate), 60, UNICODE)).splitlines()]
+    assert said[1:] == ["● kill switch off", "● permit 3.0 s of 15 s 3s", "● exchange trading said within 15 s 1s"]
 
 
 def test_no_calendar_is_said_honestly(states: States) -> None:
