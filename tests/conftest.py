@@ -27,11 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return  # inherits what was cleaned, and what plugins have put there since
     for name in list(os.environ):
         if name in FOREIGN_NAMES or name.startswith(FOREIGN_PREFIXES):
             del os.environ[name]
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Proof(config), "proof")
+    config.pluginmanager.register(Proof(config), "proof")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
