@@ -31,10 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     name = argv[0] if argv else "console"
     if name in {"-h", "--help", "help"}:
-        print(usage())
-        return 0
+        return run("flightdeck:usage", [])
     if name == "--version":
-        return _version()
+        return run("flightdeck:version", [])
     if name.startswith("-"):
         return run("console.main:main", argv)
     for command, target, _ in COMMANDS:
@@ -45,30 +44,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(target: str, argv: list[str]) -> int:
-    """Import "module:function" and call it. A reader that went away, or Ctrl-C, is no error worth a traceback."""
+    """Import "module:function" and call it. What is wrong with where it prints to is told in one line."""
     module, function = target.split(":")
     try:
-        code: int = getattr(import_module(module), function)(argv)
-        return _flushed() or code
-    except BrokenPipeError:
-        sys.stdout = None  # or the interpreter tries again, and complains
-        return 141
-    except KeyboardInterrupt:
-        return 130
-
-
-def _flushed() -> int:
-    """0 when what was printed went out; a full disk behind stdout is told in one line."""
-    try:
+        try:
+            code: int = getattr(import_module(module), function)(argv)
+        except SystemExit as ended:  # argparse: 0 after --help, 2 for what it does not know
+            code = ended.code if isinstance(ended.code, int) else USAGE
         if sys.stdout is not None:  # closed by `>&-`
             sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
-        raise
-    except OSError as error:
-        print(f"flightdeck: cannot print: {error.strerror}", file=sys.stderr)
-        sys.stdout = None
-        return IO_ERROR
-    return 0
+        code = 141  # a reader that went away
+    except OSError as error:  # a full disk behind stdout, or what a command did not expect
+        print(f"flightdeck: {error}", file=sys.stderr)
+        code = IO_ERROR
+    sys.stdout = None  # or the interpreter tries again, and complains
+    return code
 
 
 def kill(argv: list[str]) -> int:
@@ -80,26 +74,30 @@ def kill(argv: list[str]) -> int:
     return code
 
 
-def usage() -> str:
-    """The text of --help."""
+def usage(_: list[str]) -> int:
+    """Print the text of --help."""
     lines = [f"  {name:<10}{text}" for name, _, text in COMMANDS if text]
-    return "\n".join(
-        [
-            "usage: flightdeck [COMMAND] [--home PATH] ...",
-            "",
-            "The console and runtime of a small trading operation. Without a command: the console.",
-            "",
-            *lines,
-            "",
-            "flightdeck COMMAND --help tells more. In the console: ? for help, K stops everything at once.",
-        ]
+    print(
+        "\n".join(
+            [
+                "usage: flightdeck [COMMAND] [--home PATH] ...",
+                "",
+                "The console and runtime of a small trading operation. Without a command: the console.",
+                "",
+                *lines,
+                "",
+                "flightdeck COMMAND --help tells more. In the console: ? for help, K stops everything at once.",
+            ]
+        )
     )
+    return 0
 
 
-def _version() -> int:
-    from importlib.metadata import version
+def version(_: list[str]) -> int:
+    """Print the version of what is installed."""
+    from importlib.metadata import version as installed
 
-    print(f"flightdeck {version('flightdeck')}")
+    print(f"flightdeck {installed('flightdeck')}")
     return 0
 
 

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has enough; nothing more is flushed into the pipe
         return OK
     except OSError as error:
-        print(f"flightdeck logs: {entry.path}: {error.strerror}", file=sys.stderr)
+        print(f"flightdeck logs: {error.filename or entry.path}: {error.strerror}", file=sys.stderr)
         return IO_ERROR
     except KeyboardInterrupt:
         return OK
@@ -92,5 +92,12 @@ def _newest(path: Path, count: int, matcher: Matcher) -> list[bytes]:
 
 
 def _write(lines: list[bytes]) -> None:
-    if lines:
+    if not lines:
+        return
+    try:
         print("\n".join(visible(line, None) for line in lines), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # what it still holds goes nowhere
+        raise OSError(error.errno, error.strerror, "standard output") from error

@@ -174,4 +174,11 @@ def _line(state: KillState) -> str:
 def _print(text: str) -> None:
     """To stdout, whatever its encoding: a kill must not end in an error about a letter."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        raise  # the roof knows what to do when nobody reads
+    except OSError as error:
+        sys.stdout = None  # what it still holds goes nowhere
+        said = text.partition("\n")[0]
+        raise kill.KillError(f"{said}; only standard output failed: {error.strerror}") from error

@@ -237,7 +237,10 @@ def test_a_kill_is_done_whoever_listens(command: Run, home: Home, at: tuple[str,
     if streams == "full":
         with open("/dev/full", "w") as full:
             done = command(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
-        assert (done.returncode, one_line(done.stderr)[-23:]) == (74, "No space left on device")
+        told = (
+            f"flightdeck kill on: KILL is on: {home.root} (home); only standard output failed: No space left on device"
+        )
+        assert (done.returncode, one_line(done.stderr)) == (74, told)
     elif streams == "nobody reads":
         reader, writer = os.pipe()
         os.close(reader)
