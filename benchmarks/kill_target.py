@@ -63,16 +63,16 @@ async def idle(home: Home) -> None:
 
 
 async def orders(home: Home, port: str) -> None:
-    """Sign, look, send, again and again; at each denial tell of the last order that left: look begun, bytes gone."""
+    """Sign, look, send, again and again; at each denial tell of the last that left: look begun, bytes handed over."""
     allowed = permitted(home, life_s=15.0)
     begun = left = 0
     write = selector_events._SelectorSocketTransport.write  # type: ignore[attr-defined]
 
     def noted(transport: object, data: bytes) -> None:
         nonlocal left
-        write(transport, data)
         if b"client_order_id" in data:
-            left = time.monotonic_ns()
+            left = time.monotonic_ns()  # the kernel has them within microseconds; what send() does then takes 50 more
+        write(transport, data)
 
     selector_events._SelectorSocketTransport.write = noted  # type: ignore[attr-defined]
 
