@@ -79,7 +79,7 @@ class HeartbeatProtocol(WebSocketsSansIOProtocol):
         await self.writable.wait()
         if self.close_sent or self.disconnected or self.transport.is_closing():
             raise Gone
-        self.transport.write(b"".join([part for text in texts for part in _frame(text.encode())]))
+        self.transport.write(b"".join([part for text in texts for part in frame(text.encode())]))
 
     def send_keepalive_ping(self) -> None:
         self.ping_timer = None
@@ -93,7 +93,7 @@ class HeartbeatProtocol(WebSocketsSansIOProtocol):
         self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
 
-def _frame(payload: bytes) -> tuple[bytes, bytes]:
+def frame(payload: bytes) -> tuple[bytes, bytes]:
     """Head and body of a whole, unmasked text frame (RFC 6455, 5.2)."""
     length = len(payload)
     if length < 126:

@@ -21,13 +21,8 @@ from engine.venues.simulated.orders import (
     TimeInForce,
     UpdateReason,
 )
-from engine.venues.simulated.refusals import (
-    bad_request,
-    invalid_order,
-    market_inactive,
-    not_found,
-    refuse,
-)
+from engine.venues.simulated.placing import check, new_order
+from engine.venues.simulated.refusals import market_inactive, not_found, refuse
 
 NANOS = 1_000_000_000
 
@@ -72,8 +67,9 @@ class Trading:
         market = self.tradable(request.ticker)
         if request.client_order_id and request.client_order_id in account.by_client_id:
             raise refuse(409, "order_already_exists")
-        group = self._check(account, market, request)
-        order = self._order(account, request)
+        check(market, request, self.exchange.now)
+        group = self._open_group(account, request.group_id)
+        order = new_order(self.exchange.fresh_id(), account, request, self.exchange.now)
         if (
             account.needed(order, market) + market.fees.trade_fee(order.price, order.remaining, taker=True)
             > account.available()
@@ -190,54 +186,13 @@ class Trading:
         if market.status is not MarketStatus.ACTIVE:
             raise market_inactive()
 
-    def _check(self, account: Account, market: Market, request: OrderRequest) -> OrderGroup | None:
-        if request.count <= 0:
-            raise refuse(400, "invalid_order_size")
-        if not market.grid.allows(request.price):
-            raise refuse(400, "invalid_price")
-        resting = request.time_in_force is TimeInForce.GOOD_TILL_CANCELED
-        if request.expires is not None:
-            if not resting:
-                raise bad_request(f"Cannot specify both {request.time_in_force} and expiration_ts")
-            if request.expires <= self.exchange.now:
-                raise bad_request("Expiration timestamp must be in the future")
-        if request.reduce_only and request.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:
-            raise invalid_order("reduce only requires immediate_or_cancel")
-        if request.post_only and not resting:
-            raise invalid_order("post only requires good_till_canceled")
-        if request.post_only and market.book.crosses(request.side, request.price):
-            raise invalid_order("post only cross")
-        if request.group_id is None:
+    def _open_group(self, account: Account, group_id: str | None) -> OrderGroup | None:
+        if group_id is None:
             return None
-        group = self.group(account, request.group_id)
+        group = self.group(account, group_id)
         if group.triggered:
             raise refuse(409, "order_group_triggered")
         return group
-
-    def _order(self, account: Account, request: OrderRequest) -> ClientOrder:
-        count = request.count
-        if request.reduce_only:
-            count = min(count, max(0, -request.side.sign * account.position(request.ticker)))
-        now = self.exchange.now
-        return ClientOrder(
-            self.exchange.fresh_id(),
-            request.ticker,
-            request.side,
-            request.price,
-            count,
-            account.account_id,
-            subaccount=account.number,
-            client_order_id=request.client_order_id,
-            initial=request.count,
-            time_in_force=request.time_in_force,
-            self_trade=request.self_trade,
-            expires=request.expires,
-            group_id=request.group_id,
-            cancel_on_pause=request.cancel_on_pause,
-            post_only=request.post_only,
-            created=now,
-            updated=now,
-        )
 
     def execute(self, account: Account, market: Market, order: ClientOrder, *, reduce_only: bool = False) -> Ack:
         """Trade what crosses; rest, or end, what is left. The acknowledgement is of these fills alone."""

@@ -9,15 +9,20 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
-from engine.venues.simulated import server
+from engine.venues.simulated import server, stream
 from engine.venues.simulated.auth import Caller, Doorkeeper
 from engine.venues.simulated.credentials import ApiKey, KeyType, make
 from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.instants import SECOND, to_datetime
+from engine.venues.simulated.lines import Gone, frame
 from engine.venues.simulated.rest.frame import House
 from engine.venues.simulated.server import Pace, Server, application
-from engine.venues.simulated.stream import Stream
+from engine.venues.simulated.stream import Outbox, Stream
 from state.clock import MarketClock, SimulatedClock
 
 from .conftest import NOW, START, Venue
@@ -99,3 +104,48 @@ async def test_the_date_is_the_second_the_response_leaves_in(venue: Venue) -> No
     async with httpx.AsyncClient(transport=transport, base_url="http://exchange") as client:
         answer = await client.get("/trade-api/v2/exchange/status")
     assert answer.headers.get_list("date") == ["Fri, 20 Nov 2026 12:00:00 GMT"]
+
+
+class Slow:
+    """A socket that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.written: list[str] = []
+        self.gone = False
+
+    async def send_texts(self, texts: Any) -> None:
+        await self.open.wait()
+        if self.gone:
+            raise Gone
+        self.written += texts
+
+
+async def test_a_reader_that_is_too_far_behind_overflows_once_and_the_rest_arrives_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "MOST_WAITING", 10)
+    slow, overflows = Slow(), []
+    outbox = Outbox(slow)  # type: ignore[arg-type]
+    outbox.overflowed = lambda: overflows.append(1)
+    writing = asyncio.create_task(outbox.write())
+    for number in range(11):
+        outbox.put(str(number))
+    assert overflows == [1]
+    outbox.put("the last word")
+    slow.open.set()
+    while not slow.written:
+        await asyncio.sleep(0)
+    assert slow.written == ["the last word"]
+    slow.gone = True
+    outbox.put("to nobody")
+    await writing
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536, 70_000])
+def test_frames_of_any_length_are_read_as_they_were_written(length: int) -> None:
+    text = "x" * length
+    client = ClientProtocol(parse_uri("ws://127.0.0.1/"), state=State.OPEN)
+    client.receive_data(b"".join(frame(text.encode())))
+    (received,) = client.events_received()
+    assert (received.opcode, received.data.decode(), received.fin) == (Opcode.TEXT, text, True)
