@@ -109,14 +109,14 @@ def _killed(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     clock = f"{clock_time(snapshot.at)} ET "
     alive = "" if snapshot.engine is EngineState.OK else f"engine {str(snapshot.engine).upper()}"
     source = source_of(snapshot, "SOURCE ?")
-    by = f"     by {kill.by}" if kill.by else "     "
+    gap = "     " if width >= WIDE else "  "
+    by = f"{gap}by {kill.by}" if kill.by else gap
     why = f': "{kill.why}"' if kill.why else ""
     said = f"{word}{by}{said_since(kill)}{why}"
-    beside = [
-        "   ".join(part for part in parts if part)
-        for parts in ((alive, f"{snapshot.droplet} {glyphs.dot} {source}", clock), (alive, source, clock))
-    ]
-    fitting = (right for right in beside if cell_len(said) + cell_len(right) + 3 <= width)
-    right = next(fitting, beside[1] if width >= WIDE else "   ".join(part for part in (alive, clock) if part))
+    where = f"{snapshot.droplet} {glyphs.dot} {source}"
+    rights = (gap[:3].join(part for part in (alive, each, clock) if part) for each in (where, source))
+    right = next(rights)
+    if cell_len(said) + 3 + cell_len(right) > width:
+        right = next(rights)
     room = width - cell_len(right)
-    return line(Span(pad(clip(said, room - 3, glyphs.cut), room) + right, Tone.KILL))
+    return line(Span(pad(clip(said, room - 2, glyphs.cut), room) + right, Tone.KILL))

@@ -80,8 +80,8 @@ class Keys(Pane):
         return next((row for row in named if width_of(row) <= cells), named[-1])
 
     def _named(self, shown: set[str]) -> Line:
-        spans = [Span(" read-only ", Tone.CAUTION)] if self._read_only else []
+        spans = [Span(" read-only   ", Tone.CAUTION)] if self._read_only else [Span(" ")]
         for action in self._actions:
             if action.id in shown:
-                spans += [Span(f" {action.label} ", Tone.KEY), Span(f"{action.title} ")]
+                spans += [Span(f"{action.label} ", Tone.KEY), Span(f"{action.title}  ")]
         return tuple(spans)

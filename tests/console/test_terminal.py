@@ -264,3 +264,29 @@ def test_without_a_terminal_it_says_what_to_do_instead(home: Home) -> None:
     )  # fmt: skip
     assert done.returncode == 69
     assert "flightdeck status" in done.stderr
+
+
+def test_a_running_demo_costs_less_than_3_kb_a_second(tmp_path: Path, terminal: Start) -> None:
+    """Acceptance 9: at 120×40, with an engine that trades on paper in six families."""
+    command = [sys.executable, "-m", "flightdeck", "demo", "--home", str(tmp_path / "demo")]
+    screen = terminal(argv=command, size=(120, 40))
+    screen.wait_for("MAY TRADE", 60.0)
+    screen.read(5.0)
+    seconds = 20
+    written = screen.read(seconds)
+    screen.press("q")
+    assert screen.child.wait(30) == 0
+    assert b"KX" in written, "something moved, or this measures nothing"
+    assert len(written) / seconds <= 3_000
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+def test_the_first_frame_knows_nothing_and_says_so_and_the_next_one_knows(
+    home: Home, terminal: Start, size: tuple[int, int]
+) -> None:
+    fill(home, "known")
+    screen = terminal(size=size)
+    first = screen.wait_for("READING").partition(b"READING")[2] + screen.wait_for("NO TRADE")
+    assert b"nothing is known yet" in first
+    assert first.index(b"quit") < first.index(b"NO TRADE"), "the keys are there before the first reading"
+    assert b"MAY TRADE" not in screen.written
