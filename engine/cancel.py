@@ -8,9 +8,9 @@ import os
 import sys
 
 from engine.connection import open_rest
-from engine.stopping import RungTeller, stop_at_exchange
+from engine.stopping import RungTeller, say, stop_at_exchange
 from engine.venues.kalshi.cancel import Progress
-from engine.venues.kalshi.errors import VenueError
+from engine.venues.kalshi.errors import Misconfigured, VenueError
 from state import arguments, kill, permit
 from state.clock import Clock, SystemClock
 from state.config import ConfigError, Settings, load
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     try:
         home = Home.locate(options.home)
         return asyncio.run(_cancel(home, load(home), clock, options.timeout))
-    except (HomeError, ConfigError) as error:
+    except (HomeError, ConfigError, Misconfigured) as error:
         print(f"flightdeck cancel: {error}", file=sys.stderr)
         return os.EX_CONFIG
     except VenueError as error:
@@ -49,9 +49,17 @@ async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: floa
     by = kill.who()
     kill_id = _deny(home, clock, by)
 
+    known: set[str] = set()
+    """Problems that were told; each once until there is news."""
+
     def told(progress: Progress) -> None:
         left = "left unknown" if progress.left is None else f"{progress.left} left"
-        print(f"{progress.rung or '':<14} {left:<14} {progress.problem or ''}".rstrip(), flush=True)
+        text = f"{progress.rung or '':<14} {left:<14} {progress.problem or ''}".rstrip()
+        if progress.problem is None:
+            known.clear()
+        if text not in known:
+            known.add(text)
+            say(text)
 
     async with open_rest(settings, clock) as rest:
         teller = RungTeller(home, clock, kill_id, by, told)

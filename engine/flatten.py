@@ -18,9 +18,9 @@ from engine.orders.flattening import Flattening
 from engine.orders.identity import account_of
 from engine.orders.journal import OrderJournal
 from engine.orders.path import OrderPath
-from engine.stopping import RungTeller, stop_at_exchange
+from engine.stopping import RungTeller, say, stop_at_exchange
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress
-from engine.venues.kalshi.errors import VenueError
+from engine.venues.kalshi.errors import Misconfigured, VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from state import arguments, kill
 from state.clock import Clock, SystemClock
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
                 return 1
             with Lock(home, "flatten", clock):
                 return asyncio.run(_flatten(home, settings, clock, anchor, kill_id, options.timeout))
-    except (HomeError, ConfigError) as error:
+    except (HomeError, ConfigError, Misconfigured) as error:
         print(f"flightdeck flatten: {error}", file=sys.stderr)
         return os.EX_CONFIG
     except VenueError as error:
@@ -100,7 +100,7 @@ async def _flatten(
     def told(left: int | None, what: str) -> None:
         trouble = record_anyway(home, clock, "flatten", kill_id=kill_id, left=left, by=by, why=what)
         held = "positions unknown" if left is None else f"{left} held"
-        print(f"{held:<18} {what}{f' ({trouble})' if trouble else ''}", flush=True)
+        say(f"{held:<18} {what}{f' ({trouble})' if trouble else ''}")
 
     async with open_rest(settings, clock) as rest:
         await rest.load_limits()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,15 @@ from state.home import Home
 from state.kill_journal import record
 
 Told = Callable[[Progress], None]
+
+
+def say(text: str) -> None:
+    """Print a line. That nobody reads any more, or the disk behind it is full, must not end what is being done."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        sys.stdout = None  # what it still holds goes nowhere; the journal has it all
+
 
 GROUPS_WITHIN_S = 0.5
 """The cancel-all catches every order, with or without its group: it does not wait for a dead request."""

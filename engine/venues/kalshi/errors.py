@@ -20,11 +20,15 @@ class VenueError(Exception):
     """Anything that went wrong at or on the way to a venue."""
 
 
-class CredentialsError(VenueError):
+class Misconfigured(VenueError):
+    """The settings do not lead to a venue: nothing was asked of anybody."""
+
+
+class CredentialsError(Misconfigured):
     """The key cannot be used; the message says which file, why, and what to do."""
 
 
-class UnknownHost(VenueError):
+class UnknownHost(Misconfigured):
     """An address that is neither a production, a demo nor a loopback one; its data would have no source."""
 
 

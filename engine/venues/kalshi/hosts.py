@@ -24,10 +24,11 @@ _SCHEMES = _ENCRYPTED | {"http", "ws"}
 
 
 def source_of(url: str) -> Source:
-    """live, demo or simulated (loopback). Raises UnknownHost for any other host, and for an unencrypted real one."""
+    """live, demo or simulated (loopback). Raises UnknownHost for any other address, and for an unencrypted real one."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        parts.port  # noqa: B018  (raises when it is none)
     except ValueError as exc:
         raise UnknownHost(f"address {url!r}: {exc}") from exc
     if parts.scheme not in _SCHEMES:

@@ -42,6 +42,7 @@ def test_the_host_alone_says_what_kind_of_venue_it_is(url: str, source: str) -> 
         "ftp://127.0.0.1/",
         "127.0.0.1:8000",
         "http://[::1",
+        "http://127.0.0.1:99999/trade-api/v2",
         "",
     ],
 )
