@@ -22,7 +22,7 @@ from state.clock import SystemClock
 from tests.process.exchange_rig import Rig, rig, write_config
 from tests.process.kill_points import ROOT
 from tests.process.ledger import differences, kept
-from tests.process.storm_size import storm_of
+from tests.process.storms import grown, storm_of
 
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
@@ -113,10 +113,6 @@ LATEST_S = 6.0
 SPEED = 10.0
 
 
-def engines(desk: Desk) -> list[int]:
-    return [pid for pid, word in desk.processes().items() if word == "engine"]
-
-
 @pytest.mark.timeout(60 * 60 * 12)
 @pytest.mark.parametrize(("rounds", "seed"), [(20, 1), pytest.param(200, 2, marks=pytest.mark.storm)])
 def test_an_engine_killed_on_its_order_path_at_random_agrees_with_the_exchange_in_the_end(
@@ -162,7 +158,7 @@ def test_an_engine_killed_on_its_order_path_at_random_agrees_with_the_exchange_i
 
 def calm(desk: Desk, storm: Path) -> bool:
     """No point is left, and never was there a second engine."""
-    assert len(engines(desk)) <= 1
+    assert grown(desk.processes())["engine"] <= 1
     return not (storm / "points").read_text()
 
 

@@ -14,16 +14,15 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from tests.process.exchange_rig import Rig, rig, start_exchange, write_config
 from tests.process.ledger import differences, kept
-from tests.process.storm_size import storm_of
+from tests.process.storms import grown, storm_of
 
 if TYPE_CHECKING:
     from tests.process.conftest import Desk, Terminal
@@ -77,7 +76,7 @@ class Storm:
 
     def hold(self) -> None:
         """What holds at every moment."""
-        running = Counter(grown(self.desk.processes()))
+        running = grown(self.desk.processes())
         assert running["engine"] <= 1, self.about
         assert running["up"] <= 1, self.about
         if self.killed is not None:
@@ -175,15 +174,6 @@ class Storm:
         if self.dead_ns is not None:
             last = self.dead_ns + round(PERMIT_LIFE_S * 1e9)
             assert [name for name, at in self.rig.tap.left if at > last] == [], self.about
-
-
-def grown(processes: dict[int, str]) -> Iterator[str]:
-    """What runs, without children that a command has forked and that are not yet what they are to be."""
-    for pid, word in processes.items():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-            if processes.get(parent) != word:
-                yield word
 
 
 def engine_beats(desk: Desk) -> bool:
