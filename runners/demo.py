@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runners.demo_home import DemoHomeError, prepare_home, set_market_clock, write_config
-from runners.demo_report import progress_line, summary
+from runners.demo_report import DemoReport
+from runners.demo_terminal import Terminal
 from state import arguments, kill
 from state.clock import NANOS, Clock, SystemClock
 from state.document import DocumentWriter, read
@@ -44,7 +46,7 @@ def main(argv: list[str]) -> int:
     clock = SystemClock()
     try:
         home = _locate(options.home)
-        print(f"export FLIGHTDECK_HOME={home.root}", flush=True)
+        print(f"export FLIGHTDECK_HOME={shlex.quote(str(home.root))}", flush=True)
         prepare_home(home, clock)
         return _hold(home, clock, options)
     except (HomeError, DemoHomeError) as error:
@@ -150,6 +152,7 @@ class Demo:
         return child
 
     def _wait_console(self) -> int:
+        terminal = Terminal(source=0, screen=1)
         console = subprocess.Popen(own_command("console", *self._ours()))
         self._children["console"] = console
         pidfd = os.pidfd_open(console.pid)
@@ -159,18 +162,25 @@ class Demo:
                 return self._not_up()
             select.select([pidfd], [], [], TICK_S)
         os.close(pidfd)
-        return os.EX_OK if self._asked_to_stop else console.wait()
+        if self._asked_to_stop:
+            return os.EX_OK
+        code = console.wait()
+        if code < 0:  # killed: it could not tidy up behind itself
+            terminal.restore()
+            print(f"flightdeck demo: the console was ended by signal {-code}", file=sys.stderr)
+            return 128 - code
+        return code
 
     def _wait_headless(self, until: float) -> int:
-        told = time.monotonic()
+        told, report = time.monotonic(), DemoReport(self.home, self.clock)
         while time.monotonic() < until and not self._asked_to_stop:
             if not self._tend():
                 return self._not_up()
             if time.monotonic() - told >= PROGRESS_S:
                 told = time.monotonic()
-                print(progress_line(self.home, self.clock), flush=True)
+                print(report.progress_line(), flush=True)
             time.sleep(TICK_S)
-        text, worked = summary(self.home, self.clock)
+        text, worked = report.summary()
         print(text, flush=True)
         return os.EX_OK if worked else 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +67,12 @@ def test_nothing_outlives_a_demo_with_its_console(
 
 
 def test_a_console_that_dies_ends_its_demo_with_its_own_code(desk: Desk, console_demo: Terminal) -> None:
+    before = termios.tcgetattr(console_demo.master)
+    assert not before[3] & termios.ECHO  # the console has it
     desk.signal("console", signal.SIGKILL)
-    assert gone(desk, console_demo.command) not in {0, None}
+    assert gone(desk, console_demo.command) == 128 + signal.SIGKILL
+    assert console_demo.shows("the console was ended by signal 9")
+    assert termios.tcgetattr(console_demo.master)[3] & termios.ECHO
 
 
 def test_a_console_on_a_home_where_others_run_the_engine_stops_nothing(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runners.demo_home import MARKET_START, DemoHomeError, prepare_home, set_market_clock, write_config
-from runners.demo_report import progress_line, summary
+from runners.demo_report import DemoReport
 from state.clock import SimulatedClock
 from state.document import DocumentWriter, read
 from state.home import Home
@@ -107,25 +107,41 @@ def test_market_time_starts_at_its_tuesday_each_time(home: Home, clock: Simulate
 
 class TestReport:
     def test_a_desk_that_works_is_summed_up(self, home: Home, clock: SimulatedClock) -> None:
+        report = DemoReport(home, clock)
         put(home, clock, Home.heartbeat, Heartbeat(cycle=12, engine_status="ok", progress=Progress(messages=3_400)))
         put(home, clock, Home.positions, ShadowBook(fills=21))
-        text, worked = summary(home, clock)
+        text, worked = report.summary()
         assert worked
         assert "cycles 12   messages 3400" in text
         assert "shadow fills 21 " in text
         assert "kill switch off" in text
-        assert "engine ok cycle 12" in progress_line(home, clock)
+        assert "engine ok cycle 12" in report.progress_line()
 
-    def test_what_an_earlier_run_left_is_no_desk_that_works(self, home: Home, clock: SimulatedClock) -> None:
+    def test_a_desk_that_fell_silent_is_none_that_works(self, home: Home, clock: SimulatedClock) -> None:
+        report = DemoReport(home, clock)
         put(home, clock, Home.heartbeat, Heartbeat(cycle=12))
         put(home, clock, Home.positions, ShadowBook(fills=21))
         clock.advance(16)
-        text, worked = summary(home, clock)
+        text, worked = report.summary()
         assert not worked
         assert "the desk is not up: heartbeat 16.0 s old" in text
 
+    @pytest.mark.parametrize("seconds", [0.001, 1, 16])
+    def test_what_an_earlier_run_left_is_none_that_works(
+        self, home: Home, clock: SimulatedClock, seconds: float
+    ) -> None:
+        put(home, clock, Home.heartbeat, Heartbeat(cycle=12))
+        put(home, clock, Home.positions, ShadowBook(fills=21))
+        clock.advance(seconds)
+        report = DemoReport(home, clock)
+        text, worked = report.summary()
+        assert not worked
+        assert "the desk is not up: heartbeat of an earlier run, book of an earlier run" in text
+        assert "engine of an earlier run" in report.progress_line()
+
     def test_an_unknown_is_never_told_as_zero(self, home: Home, clock: SimulatedClock) -> None:
         home.create()
-        assert "resting unknown" in progress_line(home, clock)
-        assert "engine missing" in progress_line(home, clock)
-        assert not summary(home, clock)[1]
+        report = DemoReport(home, clock)
+        assert "resting unknown" in report.progress_line()
+        assert "engine missing" in report.progress_line()
+        assert not report.summary()[1]
