@@ -226,7 +226,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     clock = SystemClock()
     try:
-        home = Home.locate(options.home or user_state_folder() / "flightdeck-drill")
+        home = Home.locate(user_state_folder() / "flightdeck-drill" if options.home is None else options.home)
         prepare_home(home, clock)
         busy = holder(home, "demo") or holder(home, "supervisor")
     except (HomeError, DemoHomeError) as error:

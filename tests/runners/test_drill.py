@@ -72,6 +72,11 @@ def test_a_home_that_is_not_simulated_is_refused(tmp_path: Path, capsys: pytest.
     assert [entry.name for entry in tmp_path.iterdir()] == ["flightdeck.toml"]
 
 
+def test_an_empty_home_is_refused_and_is_not_the_default_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--home", ""]) == 78
+    assert "--home is empty" in capsys.readouterr().err
+
+
 def test_a_home_in_use_is_refused_and_names_by_whom(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path)
     home.create()
