@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -48,7 +49,11 @@ def run(target: str, argv: list[str]) -> int:
     module, function = target.split(":")
     try:
         try:
-            code: int = getattr(import_module(module), function)(argv)
+            gc.disable()  # nothing that is imported is garbage, and none of it is looked through again
+            command = getattr(import_module(module), function)
+            gc.freeze()
+            gc.enable()
+            code: int = command(argv)
         except SystemExit as ended:  # argparse: 0 after --help, 2 for what it does not know
             code = ended.code if isinstance(ended.code, int) else USAGE
         if sys.stdout is not None:  # closed by `>&-`
