@@ -79,7 +79,7 @@ def _deny(home: Home, clock: Clock, by: str) -> str | None:
             kill.disarm(anchor, clock, by=by, why=look.reason)
             permit.remove(anchor, permit.PERMIT)
         except OSError as error:  # what rests is cancelled all the same
-            print(f"flightdeck cancel: start or permit stays: {error}", file=sys.stderr)
+            say(f"flightdeck cancel: start or permit stays: {error}", sys.stderr)
     state = kill.observe(home, clock, by=by)
     if state.rung("engine_denied") is None and holder(home, "engine") is None:
         record_anyway(home, clock, "rung", kill_id=look.kill_id, rung="engine_denied", by=by, why="no engine lives")

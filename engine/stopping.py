@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress, cancel_and_verify
 from engine.venues.kalshi.errors import VenueError
@@ -17,12 +18,13 @@ from state.kill_journal import record
 Told = Callable[[Progress], None]
 
 
-def say(text: str) -> None:
+def say(text: str, stream: TextIO | None = None) -> None:
     """Print a line. That nobody reads any more, or the disk behind it is full, must not end what is being done."""
     try:
-        print(text, flush=True)
+        print(text, file=stream, flush=True)
     except OSError:
-        sys.stdout = None  # what it still holds goes nowhere; the journal has it all
+        if stream is None:
+            sys.stdout = None  # what it still holds goes nowhere; the journal has it all
 
 
 GROUPS_WITHIN_S = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Literal
@@ -44,7 +45,12 @@ class Events:
         except OSError as error:
             if not self._complained:
                 self._complained = True
-                print(f"{self._home.path(Home.events)}: {error.strerror}; event {event}: {message}", file=sys.stderr)
+                _complain(f"{self._home.path(Home.events)}: {error.strerror}; event {event}: {message}")
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):  # stderr is a file on the same full disk: nobody is left to be told
+        print(text, file=sys.stderr, flush=True)
 
 
 def _plain(value: object) -> Detail:

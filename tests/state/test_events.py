@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 
@@ -37,6 +38,20 @@ def test_disk_trouble_is_told_once_and_never_raised(
     home.create()
     emit(EventType.FEED_CONNECTED, "third")
     assert [json.loads(line)["message"] for line in read_all(home.path(Home.events))] == ["third"]
+
+
+def test_a_standard_error_on_the_same_full_disk_is_no_failure_either(
+    home: Home, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(home.root / "logs")
+    told = False
+    with contextlib.suppress(OSError), open("/dev/full", "w", buffering=1) as full:  # what is held fails on closing
+        monkeypatch.setattr("sys.stderr", full)
+        emit = Events(home, "supervisor", clock)
+        emit(EventType.FEED_LOST, "gone")
+        emit(EventType.FEED_LOST, "gone again")
+        told = True
+    assert told
 
 
 def test_nothing_is_created_before_the_first_event(home: Home, clock: SimulatedClock) -> None:
