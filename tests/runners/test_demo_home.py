@@ -125,6 +125,7 @@ class TestReport:
         text, worked = report.summary()
         assert not worked
         assert "the desk is not up: heartbeat 16.0 s old" in text
+        assert "engine 16.0 s old" in report.progress_line()
 
     @pytest.mark.parametrize("seconds", [0.001, 1, 16])
     def test_what_an_earlier_run_left_is_none_that_works(
