@@ -48,6 +48,10 @@ class Shown(Generic[M]):
         return self.value if self.good else None
 
 
+LATE_S = 5.0
+"""A beat comes every second or so; without one for so long the supervisor gives no permit."""
+
+
 class EngineState(StrEnum):
     """What the engine is, whatever gate and kill say."""
 
@@ -168,6 +172,11 @@ class Snapshot:
         if shown.outcome is Outcome.STALE:
             return f"{writer} is silent: it should write {path} within {shown.entry.stale_after:g} s"
         return f"{path}: {shown.reason}"
+
+    @property
+    def late(self) -> bool:
+        """Whether an engine that counts as well has not beaten for a while."""
+        return self.engine is EngineState.OK and (self.heartbeat.age_s or 0.0) >= LATE_S
 
     @property
     def _withheld(self) -> str:

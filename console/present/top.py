@@ -12,8 +12,6 @@ from console.snapshot import EngineState, Snapshot, Trading
 
 WIDE = 100
 TINY = 60
-LATE_S = 5.0
-"""A beat comes every second or so; without one for so long the supervisor gives no permit."""
 
 
 def top_line(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
@@ -81,8 +79,7 @@ def _engine(snapshot: Snapshot, glyphs: Glyphs, *, short: bool) -> Line:
         EngineState.DOWN: (glyphs.down, Tone.BAD),
     }[state]
     word = "ok" if state is EngineState.OK else str(state).upper()
-    beat = snapshot.heartbeat.age_s or 0.0
-    if state is EngineState.OK and beat >= LATE_S:
+    if snapshot.late:
         symbol, tone, word = glyphs.stale, Tone.CAUTION, "LATE"
     aged = state in (EngineState.OK, EngineState.STALE) or (state is EngineState.DEGRADED and not short)
     old = age(snapshot.heartbeat.age_s) if aged and snapshot.heartbeat.value is not None else ""

@@ -66,6 +66,8 @@ def engine(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _head(snapshot: Snapshot, glyphs: Glyphs) -> Span:
+    if snapshot.late:
+        return Span(f"   {glyphs.stale} LATE: its beat is overdue", Tone.CAUTION)
     symbol, tone, words = {
         EngineState.OK: (glyphs.good, Tone.GOOD, "ok"),
         EngineState.DEGRADED: (glyphs.stale, Tone.CAUTION, "DEGRADED"),
@@ -133,7 +135,7 @@ def _supervisor(snapshot: Snapshot, glyphs: Glyphs) -> list[Line]:
             )
         ]
     dot = Span(f" {glyphs.dot} ", Tone.NOTE)
-    parts: list[Span | str] = [f"pid {keeper.pid}", dot, f"engine {keeper.engine}", dot, f"restarts {keeper.restarts}"]
+    parts: list[Span | str] = [f"engine {keeper.engine}", dot, f"restarts {keeper.restarts}"]
     if keeper.last_exit:
-        parts += [dot, Span(f"last exit {keeper.last_exit}", Tone.NOTE)]
-    return [line(_label("keeper"), *parts)]
+        parts += [dot, f"last exit {keeper.last_exit}"]
+    return [line(_label("keeper"), *parts, dot, Span(f"pid {keeper.pid}", Tone.NOTE))]

@@ -13,7 +13,8 @@ from textual.widgets import Button, Input
 
 from console import app as app_module
 from console.app import Console
-from console.messages import SnapshotArrived
+from console.live import Looks
+from console.messages import SettingsRead, SnapshotArrived
 from console.modals import release as release_module
 from console.modals.base import Dialog
 from console.modals.help import Help
@@ -426,3 +427,30 @@ async def test_what_is_painted_in_parts_is_what_is_painted_whole(
     async with fresh.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         assert shown(fresh) == parts
+
+
+async def test_before_anything_was_read_the_screen_says_so_and_k_kills(
+    home: Home, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module.Live, "start", lambda _: None)
+    app = Console(home, clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "? READING  nothing is known yet" in shown(app)
+        assert "K kill" in shown(app) and "TRADE" not in shown(app)
+        await pilot.press("K")
+        await pilot.pause()
+        assert fold(home, clock).engaged
+        assert "kill switch engaged" in shown(app)
+        assert "KILLED" not in shown(app)
+
+
+async def test_a_theme_that_does_not_exist_is_told_and_nothing_else(
+    home: Home, clock: SimulatedClock, states: States
+) -> None:
+    app = console(home, clock, states["healthy"]())
+    async with app.run_test(size=(200, 50)) as pilot:
+        app.post_message(SettingsRead(Looks("nyc-1", "pink")))
+        await pilot.pause()
+        assert "there is no 'pink'" in shown(app)
+        assert app.theme == "ansi-dark"

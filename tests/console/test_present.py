@@ -199,6 +199,7 @@ def test_an_engine_whose_beat_is_late_is_not_well(states: States) -> None:
     well = states["healthy"]()
     late = replace(well, heartbeat=replace(well.heartbeat, age_s=6.0))
     assert "engine ◐ LATE 6s" in plain([top_line(late, 120, UNICODE)])
+    assert "ENGINE   ◐ LATE" in plain(vitals.engine(late, 60, UNICODE))
 
 
 def test_a_gate_does_not_say_the_same_twice(states: States) -> None:
