@@ -26,6 +26,7 @@ from engine.venues.kalshi.errors import MalformedAnswer, VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from engine.wake import FolderWake
 from state.clock import LiveMarketClock, MarketClock
+from state.event_types import EventType
 from state.home import Home
 from state.models.gate import GateReport
 from state.models.heartbeat import Feed as FeedPart
@@ -89,6 +90,7 @@ class Engine:
         finally:
             wake.close()
             await self.kill.close()
+            await self._write_last_book()
             self.paper.close()
             self.path.journal.close()
             await self.rest.close()
@@ -183,6 +185,15 @@ class Engine:
 
     async def _report(self, result: CycleResult) -> None:
         await self.reporter.report(result, self._observed(), self.paper.document)
+
+    async def _write_last_book(self) -> None:
+        """What was filled since the last cycle, and that no paper order rests any more: the book equals its journal."""
+        self.paper.halt()
+        try:
+            await asyncio.to_thread(self.paper.sync)
+            await self.reporter.positions.write_off_loop(self.paper.document())
+        except OSError as error:  # the journal has it all, and the next engine rebuilds the book from it
+            self.reporter.emit(EventType.WRITE_FAILED, f"{Home.positions.path}: {error}", severity="error")
 
     def _poller_errors(self) -> tuple[str, ...]:
         return tuple(poller.error for poller in self._pollers.values())

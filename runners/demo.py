@@ -110,6 +110,9 @@ class Demo:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end_all()
+
+    def _end_all(self) -> None:
         deadline = time.monotonic() + STOP_S
         for name in ("console", "supervisor", "exchange"):  # the supervisor's last act is to cancel at the exchange
             self._end(name, deadline)
@@ -180,6 +183,7 @@ class Demo:
                 told = time.monotonic()
                 print(report.progress_line(), flush=True)
             time.sleep(TICK_S)
+        self._end_all()  # the last fills belong to the sum
         text, worked = report.summary()
         print(text, flush=True)
         return os.EX_OK if worked else 1

@@ -34,7 +34,10 @@ def test_a_headless_demo_trades_and_leaves_nothing_running(desk: Desk, seconds: 
     assert seconds <= took <= seconds + MARGIN_S
     assert desk.document("shadow_v2_positions")["fills"] >= 20
     assert desk.out(demo).startswith(f"export FLIGHTDECK_HOME={desk.home}\n")
-    assert f"shadow fills {desk.document('shadow_v2_positions')['fills']}" in desk.out(demo)
+    fills = len([line for line in desk.lines("shadow_trades") if line["event"] == "fill"])
+    assert desk.document("shadow_v2_positions")["fills"] == fills
+    assert desk.document("shadow_v2_positions")["orders"] == []
+    assert f"shadow fills {fills} " in desk.out(demo)
     assert desk.err(demo) == ""
 
 
