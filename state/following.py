@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from state.lines import LONGEST_LINE
+
 CHUNK = 1024 * 1024
-LONGEST_LINE = 16 * 1024 * 1024
-"""What has no newline for so long is no journal line; it is skipped and counted."""
 FILES_IN_VIEW = 4
 """Rotated files that are still looked into for lines of writers that were late."""
 _PRINT_BYTES = 64

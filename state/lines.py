@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = 64 * 1024
+LONGEST_LINE = 16 * 1024 * 1024
+"""What has no newline for so long is no journal line, and is never loaded as a whole."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -53,6 +55,8 @@ def lines_before(path: Path, count: int, end: int | None = None, *, block: int =
 def piece_before(path: Path, size: int, end: int) -> Piece:
     """The whole lines among the `size` bytes before byte `end`, which ends a line; a longer line alone.
 
+    Nothing, and a place further back, where there is no line for LONGEST_LINE.
+
     For those who search: most pieces hold nothing that is looked for, and need not be cut into lines.
     """
     with path.open("rb", buffering=0) as file:
@@ -62,6 +66,8 @@ def piece_before(path: Path, size: int, end: int) -> Piece:
             cut = data.find(b"\n") + 1 if start else 0
             if start == 0 or cut < len(data):
                 return Piece(data[cut:], start + cut, start + len(data))
+            if size >= LONGEST_LINE:
+                return Piece(b"", start, start)
             size *= 4
 
 
@@ -79,12 +85,14 @@ def read_all(path: Path, *, block: int = 1024 * 1024) -> Iterator[bytes]:
 
 def _before(fd: int, count: int, end: int, block: int) -> Page:
     blocks: list[bytes] = []
-    newlines = 0
+    newlines = unbroken = 0
     position = end
-    while position > 0 and newlines <= count:
+    while position > 0 and newlines <= count and unbroken <= LONGEST_LINE:
         start = max(position - block, 0)
         blocks.append(os.pread(fd, position - start, start))
-        newlines += blocks[-1].count(b"\n")
+        found = blocks[-1].count(b"\n")
+        newlines += found
+        unbroken = 0 if found else unbroken + len(blocks[-1])
         position = start
     data = b"".join(reversed(blocks))
     whole = data.rfind(b"\n") + 1

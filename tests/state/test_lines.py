@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,29 @@ def test_pieces_backwards_hold_every_line_once_and_whole(tmp_path: Path, size: i
         assert piece.end == end and piece.data.endswith(b"\n")
         end, found = piece.start, piece.data + found
     assert found == b"".join(lines)
+
+
+@pytest.fixture
+def hollow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Lines with a gap of a gigabyte between them, as a power cut or a wrong `truncate` leaves it."""
+    monkeypatch.setattr("state.lines.LONGEST_LINE", 100_000)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"one\ntwo\n")
+    with path.open("r+b") as file:
+        file.truncate(1_000_000_000)
+        file.seek(0, 2)
+        file.write(b"\nthree\nfour\n")
+    return path
+
+
+@pytest.mark.timeout(20)
+def test_a_gap_without_a_line_is_never_loaded_as_one(hollow: Path) -> None:
+    tracemalloc.start()
+    assert last_lines(hollow, 5) == [b"three", b"four"]
+    assert lines_before(hollow, 5, end=900_000_000).lines == []
+    piece = piece_before(hollow, 4_096, hollow.stat().st_size - len(b"three\nfour\n"))
+    while piece.start > 999_000_000:
+        piece = piece_before(hollow, 4_096, piece.start)
+        assert not piece.data.strip(b"\0")
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
