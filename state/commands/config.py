@@ -58,7 +58,7 @@ def as_text(home: Home, found: Mapping[str, Mapping[str, object]]) -> str:
     wide = max(len(row[0]) for row in rows)
     wide_value = min(max(len(row[1]) for row in rows), 48)
     lines = [f"{key.ljust(wide)} = {value.ljust(wide_value)}  {origin}" for key, value, origin in rows]
-    return "\n".join([f"home: {home.root}", "", *lines])
+    return "\n".join([f"home: {visible(str(home.root))}", "", *lines])
 
 
 def _one_name(key: str | None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from state.home import Document, Home, HomeError, Journal
+from state.text import visible
 
 OK, CONFIG = 0, 78
 
@@ -78,7 +79,7 @@ def as_text(home: Home) -> str:
     head = ("path", "model", "writer", "stale after", "what for")
     body = [(row.path, row.model, row.writers, row.stale, row.purpose) for row in rows()]
     widths = [max(len(line[column]) for line in [head, *body]) for column in range(len(head))]
-    lines = [f"home: {home.root}", ""]
+    lines = [f"home: {visible(str(home.root))}", ""]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *body]]
     return "\n".join(line.rstrip() for line in lines)
 

@@ -61,10 +61,12 @@ def find_models(package: ModuleType) -> Iterator[tuple[str, type[BaseModel]]]:
 
 def check(folder: Path, wanted: dict[str, str]) -> int:
     """Name what differs between the folder and the models."""
-    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")} if folder.is_dir() else {}
+    there = {path.name: path.read_bytes() for path in folder.glob("*.json")} if folder.is_dir() else {}
     differing = [f"missing: {name}" for name in wanted if name not in there]
     differing += [f"no model any more: {name}" for name in sorted(there) if name not in wanted]
-    differing += [f"differs: {name}" for name, text in wanted.items() if there.get(name, text) != text]
+    differing += [
+        f"differs: {name}" for name, text in wanted.items() if there.get(name, text.encode()) != text.encode()
+    ]
     for line in differing:
         print(f"{folder}: {line}", file=sys.stderr)
     if differing:
@@ -76,7 +78,7 @@ def write(folder: Path, wanted: dict[str, str]) -> int:
     """Write every schema, and remove those whose model is gone."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.json"):
-        if path.name not in wanted and DIALECT in path.read_text(encoding="utf-8"):
+        if path.name not in wanted and DIALECT.encode() in path.read_bytes():
             path.unlink()
     for name, text in wanted.items():
         (folder / name).write_text(text, encoding="utf-8")

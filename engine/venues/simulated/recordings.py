@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from engine.market.fees import FeeSchedule
@@ -75,10 +76,12 @@ class Recording:
 def read(path: Path) -> Recording:
     """Read a recording: frames from .jsonl, an event from .json. Raises RecordingError."""
     try:
+        if not S_ISREG(path.stat().st_mode):
+            raise ValueError("not a file")  # a device or a pipe would be read for ever
         if path.suffix == ".jsonl":
             return _frames(path)
         return _event(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, UnsupportedStrike) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UnsupportedStrike) as error:
         raise RecordingError(f"replay {path}: {type(error).__name__}: {error}") from None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from state.commands import config as config_command
 from state.commands.files import main, markdown
 from state.home import Home
 
@@ -46,3 +48,12 @@ def test_as_json_it_is_for_programs(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_folder_of_source_is_no_home(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(PAGE.parents[1])]) == 78
     assert "program source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [main, config_command.main], ids=["files", "config"])
+def test_a_home_is_named_without_its_control_characters(
+    command: Callable[[list[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    act = ["explain"] if command is config_command.main else []
+    assert command(["--home", f"{tmp_path}/x\x1b[31m", *act]) == 0
+    assert "\x1b" not in capsys.readouterr().out

@@ -62,6 +62,17 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[M
         del sys.modules[name]
 
 
+def test_a_file_that_is_no_text_differs_and_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--out", str(tmp_path)]) == 0
+    (tmp_path / "gate.GateReport.json").write_bytes(b"\xff\xfe")
+    (tmp_path / "foreign.json").write_bytes(b"\xff\xfe")
+    assert main(["--out", str(tmp_path), "--check"]) == 1
+    told = capsys.readouterr().err
+    assert "differs: gate.GateReport.json" in told and "no model any more: foreign.json" in told
+    assert main(["--out", str(tmp_path)]) == 0
+    assert (tmp_path / "foreign.json").read_bytes() == b"\xff\xfe"
+
+
 def test_a_new_model_appears_by_itself(package: tuple[ModuleType, Path]) -> None:
     module, folder = package
     (folder / "monitors.py").write_text("from state.models import DocumentModel\nclass Monitor(DocumentModel): ...\n")

@@ -324,6 +324,10 @@ def test_the_gas_ladder_is_open_before_its_close_and_settles_as_it_did() -> None
 def test_a_file_that_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
     broken = tmp_path / "frames.jsonl"
     broken.write_text('{"type":"subscribed","id":1,"msg":{}}\n')
-    for path in (broken, tmp_path / "absent.json"):
+    listed = tmp_path / "listed.jsonl"
+    listed.write_text('{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":[]}\n')
+    endless = tmp_path / "endless.json"
+    endless.symlink_to("/dev/zero")
+    for path in (broken, listed, endless, tmp_path / "absent.json"):
         with pytest.raises(RecordingError, match=path.name):
             read(path)
