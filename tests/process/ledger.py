@@ -58,6 +58,8 @@ def _take_in(order: Kept, act: str, line: dict[str, Any]) -> None:
     if line.get("order_id"):
         order.order_ids.add(line["order_id"])
         order.unresolved = False
+    if line.get("status") == "canceled":  # an engine may have died before the line that says it in one word
+        order.end = "cancelled"
     match act:
         case "filled":
             order.fills[line["fill_id"]] = (Decimal(line["count"]), Decimal(line["price"]), Decimal(line["fee_usd"]))
