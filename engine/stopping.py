@@ -85,5 +85,5 @@ async def _all_groups(rest: KalshiRest, told: Told) -> Sequence[str]:
         async with asyncio.timeout(GROUPS_WITHIN_S):
             return await rest.order_group_ids(urgent=True, attempts=1)
     except (VenueError, TimeoutError) as error:
-        told(Progress(None, None, f"listing of order groups: {error or 'no answer in time'}"))
+        told(Progress(None, None, f"listing of order groups: {str(error) or 'no answer in time'}"))
         return ()

@@ -106,7 +106,7 @@ async def test_an_exchange_that_cannot_list_its_groups_is_cancelled_without_them
 
 
 async def test_a_dead_question_about_groups_holds_up_no_cancel(
-    teller: RungTeller, venue: Any, monkeypatch: pytest.MonkeyPatch
+    teller: RungTeller, venue: Any, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(**_: object) -> list[str]:
         await asyncio.Event().wait()
@@ -116,6 +116,7 @@ async def test_a_dead_question_about_groups_holds_up_no_cancel(
     venue.order_group_ids = never
     async with asyncio.timeout(5):
         assert await stop_at_exchange(venue, teller)
+    assert heard.progress[0].problem == "listing of order groups: no answer in time"
 
 
 async def test_what_is_not_verified_in_time_is_not_said_to_be(teller: RungTeller, venue: Any) -> None:
