@@ -131,7 +131,12 @@ def _named(tree: dict[str, Any], origin: str) -> dict[str, Any]:
                 family = canonical(name)
             except ValueError as error:
                 raise ConfigError(f"{origin}: ladders.{name}: {error}") from None
-            rows[family] = {**rows.get(family, {}), **row} if isinstance(row, dict) else row
+            before = rows.get(family, {})
+            if isinstance(before, dict) and isinstance(row, dict):
+                if twice := sorted(before.keys() & row.keys()):
+                    raise ConfigError(f"{origin}: ladders.{name}.{twice[0]}: set twice, by two names of {family}")
+                row = {**before, **row}
+            rows[family] = row
         tree = {**tree, "ladders": rows}
     return tree
 

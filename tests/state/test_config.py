@@ -156,6 +156,15 @@ def test_a_bare_settings_object_ignores_the_environment(monkeypatch: pytest.Monk
     assert Settings().engine.cycle_s == 1
 
 
+def test_two_names_of_one_family_add_up_and_never_contradict_each_other(home: Home, environ: dict[str, str]) -> None:
+    put(home.config, "[ladders.TNEY]\nmean = 1\n[ladders.TENY]\nspread = 0.1\n")
+    ladder = load(home, environ=environ).ladders["TENY"]
+    assert (ladder.mean, ladder.spread) == (1, 0.1)
+    put(home.config, "[ladders.TNEY]\nmean = 1\n[ladders.TENY]\nmean = 2\n")
+    with pytest.raises(ConfigError, match=r"ladders\.TENY\.mean: set twice, by two names of TENY"):
+        load(home, environ=environ)
+
+
 @pytest.mark.parametrize("name", ["TENY", "TNEY", "10Y", "T10Y", "t10y"])
 def test_a_family_goes_by_every_name_it_has(name: str, home: Home, environ: dict[str, str]) -> None:
     put(home.config, f"[ladders.{name}]\nmean = 4.5\n")
