@@ -8,6 +8,9 @@ from textual.filter import LineFilter
 
 from state.text import visible
 
+NEAREST = str.maketrans("≥≤±→·", "><~>.")
+"""One cell for one cell; a threshold must not read as unknown."""
+
 
 class VisibleFilter(LineFilter):
     """Replaces what could steer a terminal or hide, cell for cell; with `ascii_only` all that is not ASCII."""
@@ -31,5 +34,5 @@ class VisibleFilter(LineFilter):
         if cleaned != text:
             cleaned = "".join(c if visible(c, None) == c else "?" for c in text)
         if self._ascii_only:
-            cleaned = "".join(c if c.isascii() else "?" for c in cleaned)
+            cleaned = "".join(c if c.isascii() else "?" for c in cleaned.translate(NEAREST))
         return Segment(cleaned, style, control)
