@@ -184,7 +184,7 @@ async def test_whatever_goes_wrong_nothing_false_is_claimed_and_in_the_end_all_a
     if at is At.CANCELLING and trader.now(order).alive:
         await trader.path.cancel(trader.now(order))
     await trader.agree()
-    assert await trader.differences() == []
+    await trader.equal()
     if at is At.INTENDED:
         assert trader.now(order).state in case.in_the_end
     if at is At.CANCELLING:

@@ -128,6 +128,13 @@ class Trader:
     async def differences(self) -> list[str]:
         return await asyncio.to_thread(differences, self.rig.desk.lines("intents"), self.rig.desk.ask)
 
+    async def equal(self) -> None:
+        """All is as the exchange has it. What still rests may be filled between two answers: then both are asked anew."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        while (found := await self.differences()) and asyncio.get_running_loop().time() < deadline:
+            await self.agree()
+        assert found == []
+
     async def false_ends(self) -> list[str]:
         await self.journal.flush()
         return await asyncio.to_thread(false_ends, self.rig.desk.lines("intents"), self.rig.desk.ask)
