@@ -129,7 +129,7 @@ class Trader:
         return await asyncio.to_thread(differences, self.rig.desk.lines("intents"), self.rig.desk.ask)
 
     async def equal(self) -> None:
-        """All is as the exchange has it. What still rests may be filled between two answers: then both are asked anew."""
+        """All is as the exchange has it. What still rests may be filled between two answers: then ask anew."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
         while (found := await self.differences()) and asyncio.get_running_loop().time() < deadline:
             await self.agree()
