@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name in (
+        "COLUMNS",
+        "LINES",
+    ):  # put there by readline, for children alone; they would hide a terminal's own size
+        os.environ.pop(name, None)
     if hasattr(config, "workerinput"):
         return  # inherits what was cleaned, and what plugins have put there since
     for name in list(os.environ):
