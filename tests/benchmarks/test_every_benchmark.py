@@ -25,6 +25,8 @@ TINY: dict[str, dict[str, float]] = {
     "order_path": {"LOOKS": 10, "LOOK_ROUNDS": 1, "ORDERS": 3, "ORDER_ROUNDS": 1},
     "startup": {"ROUNDS": 1},
 }  # fmt: skip
+LONG = {"console", "engine"}
+"""A quarter of a minute each, even tiny: run with the storms."""
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
 
 
@@ -32,7 +34,9 @@ def test_every_benchmark_is_tried_here() -> None:
     assert set(TINY) == {path.stem.removeprefix("bench_") for path in BENCHMARKS.glob("bench_*.py")}
 
 
-@pytest.mark.parametrize("name", list(TINY))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.storm] if name in LONG else []) for name in TINY]
+)
 def test_a_benchmark_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module(f"benchmarks.bench_{name}")
     for constant, value in TINY[name].items():

@@ -99,6 +99,7 @@ CASES = (
     Case(N.DISCONNECT, "before", UNKNOWN, {S.NEVER_ACCEPTED}),
     Case(N.DISCONNECT, "after", UNTOLD, RESTS),
 )
+CANCELS = frozenset({N.CANCEL_ACKNOWLEDGED_NOT_DONE, N.TIMEOUT_AFTER_ACCEPT, N.STALE_READ_MS})
 FRAMES = frozenset({N.DROP_FRAMES, N.DUPLICATE_FRAMES, N.REORDER_FRAMES, N.GAP, N.OVERFLOW, N.CHANNEL_ERROR})
 """Faults that a purchase gets through; its fills are then told by these frames."""
 
@@ -162,7 +163,7 @@ async def trader(cells: Cells, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 def _cells() -> Iterator[Any]:
     for case in CASES:
         for at in At:
-            quick = at in (At.INTENDED, At.CANCELLING) or (at is At.PARTLY_FILLED and case.name in FRAMES)
+            quick = at is At.INTENDED or (at in (At.PARTLY_FILLED, At.CANCELLING) and case.name in FRAMES | CANCELS)
             marks = [] if quick else [pytest.mark.storm]
             yield pytest.param(case, at, id=f"{case}-{at}", marks=marks)
 
