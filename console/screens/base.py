@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -53,13 +54,13 @@ class ConsoleScreen(Screen[None]):
 
         await self.mount(FilterLine(id="filter"), before=self.query_one(Flash))
 
+    @abstractmethod
     def body(self) -> Iterator[Widget]:
         """What is between the top line and the flash line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turn(self) -> None:
         """To the next page."""
-        raise NotImplementedError
 
     def jump(self, direction: int) -> None:
         """To the next match of the search, where there is one."""

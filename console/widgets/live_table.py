@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from textual.binding import Binding
@@ -38,17 +39,17 @@ class LiveTable(Pane, can_focus=True):
         self._placed = False
         """Whether the reader chose a row; until then the top of the table is shown, whatever comes in there."""
 
+    @abstractmethod
     def rows_of(self, snapshot: Snapshot, width: int) -> tuple[Sequence[Column], list[Row]]:
         """Columns and rows for a table of `width` cells."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heading_of(self, snapshot: Snapshot, width: int, place: str) -> list[Line]:
         """Title and trouble; `place` tells which rows are seen when not all are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def none_of(self, snapshot: Snapshot) -> Line:
         """What stands where there are no rows."""
-        raise NotImplementedError
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         columns, rows = self.rows_of(snapshot, width - MARGIN)
