@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from state.clock import Clock
@@ -62,7 +61,7 @@ class DemoReport:
         ours = found.value.boot_id == self._clock.boot_id() and found.value.seq >= self._began_ns
         if not ours:
             return Reading(Outcome.STALE, reason="of an earlier run", size=found.size, age_s=found.age_s)
-        return found if found.good else replace(found, value=None)
+        return found if found.good else found._replace(value=None)
 
 
 def _verdict(gate: GateReport) -> str:

@@ -20,7 +20,7 @@ from state.home import Document, Home
 from state.judging import MAX_BYTES, Reading, judge
 from state.models import DocumentModel
 from state.outcome import Outcome
-from state.reading import DocumentReader, Signature, load_bytes, read, unreadable
+from state.reading import DocumentReader, Signature, load, read, signature_of, unreadable
 from state.redact import mask_line
 
 __all__ = ["MAX_BYTES", "DocumentReader", "DocumentWriter", "Outcome", "Reading", "judge", "read"]
@@ -51,17 +51,17 @@ class DocumentWriter(Generic[M]):
         """
         with self._lock:
             self._remove_leftovers()
-            signature = _signature(self._path)
-            raw = load_bytes(self._path)
-            if isinstance(raw, bytes):
+            found = load(self._path)
+            if isinstance(found, tuple):
+                raw, stat = found
                 reading = judge(raw, self.entry, type(self._default), self._clock)
                 if reading.value is not None:
-                    self._remember(signature, raw, reading.value)
+                    self._remember(signature_of(stat), raw, reading.value)
                     return reading.value
-            elif isinstance(raw, OSError) and _is_regular(self._path):
-                raise raw  # what was not read is not judged: it may be a good one
+            elif isinstance(found, OSError) and _is_regular(self._path):
+                raise found  # what was not read is not judged: it may be a good one
             else:
-                reading = unreadable(raw)
+                reading = unreadable(found)
             if reading.outcome is not Outcome.MISSING:
                 self._set_aside(reading)
                 self._signature = None  # what is gone now was told of
@@ -116,13 +116,13 @@ class DocumentWriter(Generic[M]):
         """Set aside what is not the file we last wrote, and say so."""
         if _signature(self._path) == self._signature:
             return
-        raw = load_bytes(self._path)
-        if raw == self._last:
+        found = load(self._path)
+        if not isinstance(found, tuple):
+            reading: Reading[M] = unreadable(found)
+        elif found[0] == self._last:
             return  # touched or copied, not altered
-        if not isinstance(raw, bytes):
-            reading: Reading[M] = unreadable(raw)
         else:
-            reading = judge(raw, self.entry, type(self._default), self._clock, seen=self._seen + 1)
+            reading = judge(found[0], self.entry, type(self._default), self._clock, seen=self._seen + 1)
         if reading.outcome is Outcome.MISSING:
             self._report("was gone", reading, None)
         elif reading.value is not None:
@@ -164,7 +164,7 @@ def _create(path: str, data: bytes, durable: bool) -> Signature:
             os.fchmod(fd, FILE_MODE)  # the umask took something away
         if durable:
             os.fsync(fd)
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+        return signature_of(stat)
     finally:
         os.close(fd)
 
@@ -181,4 +181,4 @@ def _signature(path: Path) -> Signature | None:
         stat = os.lstat(path)
     except OSError:
         return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return signature_of(stat)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -22,8 +21,7 @@ WALL_TOLERANCE = timedelta(seconds=5)
 """The wall may be set back by so much without every document becoming one from the future."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[M]):
+class Reading(NamedTuple, Generic[M]):
     """One look at a document. `value` is there for OK and STALE only; `reason` is "" for OK and names the rest."""
 
     outcome: Outcome
@@ -51,20 +49,13 @@ def judge(raw: bytes, entry: Document, model: type[M], clock: Clock, *, seen: in
         value = model.__pydantic_validator__.validate_json(raw)
     except ValidationError as error:
         return Reading(Outcome.CORRUPT, reason=f"{_complaint(error, raw)} ({size} bytes)", size=size)
-    supported = _schema_version(model)
     if value.seq <= 0 or not value.boot_id:
         return Reading(Outcome.CORRUPT, reason=f"no envelope: seq or boot_id is missing ({size} bytes)", size=size)
-    if not 1 <= value.schema_version <= supported:
-        reason = f"schema_version {value.schema_version}, this build reads {supported} ({size} bytes)"
+    version, supported = value.schema_version, _schema_version(model)
+    if not 1 <= version <= supported:
+        reason = f"schema_version {version}, this build reads {supported} ({size} bytes)"
         return Reading(Outcome.CORRUPT, reason=reason, size=size)
     return _judge_time(value, size, entry, clock, seen)
-
-
-def age_of(value: DocumentModel, clock: Clock) -> float:
-    """Seconds since `value` was written: by CLOCK_BOOTTIME in the same boot, else by the wall. Negative: future."""
-    if value.boot_id == clock.boot_id():
-        return (clock.boottime_ns() - value.seq) / NANOS
-    return (clock.now() - value.written_at).total_seconds()
 
 
 def too_large(size: int) -> Reading[M]:
@@ -85,20 +76,22 @@ def freshness(age_s: float, same_boot: bool, entry: Document) -> tuple[Outcome, 
 
 
 def _judge_time(value: M, size: int, entry: Document, clock: Clock, seen: int) -> Reading[M]:
+    now, written_at, seq = clock.now(), value.written_at, value.seq
     same_boot = value.boot_id == clock.boot_id()
-    age_s = age_of(value, clock)
-    ahead = value.written_at - clock.now()
-    if ahead > WALL_TOLERANCE:
+    # by CLOCK_BOOTTIME in the same boot, else by the wall; negative: from the future
+    age_s = (clock.boottime_ns() - seq) / NANOS if same_boot else (now - written_at).total_seconds()
+    if written_at > now and (ahead := written_at - now) > WALL_TOLERANCE:
         reason = f"from the future: written_at is {ahead.total_seconds():.0f} s ahead ({size} bytes)"
         return Reading(Outcome.FUTURE, reason=reason, size=size)
-    if same_boot and age_s < 0:
-        reason = f"from the future: seq is {-age_s:.1f} s ahead ({size} bytes)"
-        return Reading(Outcome.FUTURE, reason=reason, size=size)
-    if seen and (not same_boot or value.seq < seen):
-        was = f"seq {value.seq}" if same_boot else "of an earlier boot"
+    if age_s < 0:
+        if same_boot:
+            reason = f"from the future: seq is {-age_s:.1f} s ahead ({size} bytes)"
+            return Reading(Outcome.FUTURE, reason=reason, size=size)
+        age_s = 0.0  # the wall was set back a little
+    if seen and (not same_boot or seq < seen):
+        was = f"seq {seq}" if same_boot else "of an earlier boot"
         reason = f"rolled back: {was}, after seq {seen} had been read ({size} bytes)"
-        return Reading(Outcome.ROLLED_BACK, reason=reason, size=size, age_s=max(age_s, 0.0))
-    age_s = max(age_s, 0.0)
+        return Reading(Outcome.ROLLED_BACK, reason=reason, size=size, age_s=age_s)
     outcome, reason = freshness(age_s, same_boot, entry)
     return Reading(outcome, value, reason, size, age_s)
 

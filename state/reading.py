@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG, filemode
 from typing import Generic, TypeVar
@@ -26,24 +25,29 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 
 def read(home: Home, entry: Document, model: type[M], clock: Clock, *, seen: int = 0) -> Reading[M]:
     """Read a document as it lies there, whatever it is. Never raises, blocks, follows a link or heals."""
-    raw = load_bytes(home.below(entry.path))
-    return judge(raw, entry, model, clock, seen=seen) if isinstance(raw, bytes) else unreadable(raw)
+    found = load(home.below(entry.path))
+    return judge(found[0], entry, model, clock, seen=seen) if isinstance(found, tuple) else unreadable(found)
 
 
-def load_bytes(path: str | Path) -> bytes | OSError | int:
-    """The bytes at `path`; else the error, or the size of a file too large to load."""
+def load(path: str | Path, stat: os.stat_result | None = None) -> tuple[bytes, os.stat_result] | OSError | int:
+    """The bytes at `path` and what the file looked like before; else the error, or the size of one too large to load.
+
+    `stat`: a look at the path a moment ago, which spares one. What changes after it will look changed.
+    """
     try:
         fd = os.open(path, _READ)
     except OSError as error:
         return error
     try:
-        stat = os.fstat(fd)
+        if stat is None:
+            stat = os.fstat(fd)
         if not S_ISREG(stat.st_mode):
             return OSError(errno.EINVAL, f"not a regular file ({filemode(stat.st_mode)})")
-        if stat.st_size > MAX_BYTES:
-            return stat.st_size
-        raw = os.read(fd, stat.st_size + 1)
-        return raw if len(raw) == stat.st_size else _read_on(fd, raw)
+        size = stat.st_size
+        if size > MAX_BYTES:
+            return size
+        raw = os.read(fd, size + 1)
+        return (raw if len(raw) == size else _read_on(fd, raw)), stat
     except OSError as error:
         return error
     finally:
@@ -55,6 +59,11 @@ def _read_on(fd: int, raw: bytes) -> bytes:
     while len(raw) <= MAX_BYTES and (more := os.read(fd, MAX_BYTES + 1 - len(raw))):
         raw += more
     return raw
+
+
+def signature_of(stat: os.stat_result) -> Signature:
+    """What a later look is compared with."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def unreadable(found: OSError | int) -> Reading[M]:
@@ -93,13 +102,14 @@ class DocumentReader(Generic[M]):
 
     def read_if_changed(self) -> Reading[M] | None:
         """A new reading when the file changed or has just gone stale, else None."""
+        if self._signature is None:
+            return self._look(None)
         try:
             stat = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116  (Path.stat costs a third more)
         except OSError:
             return self._look(None)
-        signature = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if signature != self._signature:
-            return self._look(signature)
+        if signature_of(stat) != self._signature:
+            return self._look(stat)
         value = self._last.value
         limit = self.entry.stale_after
         if value is None or limit is None or self._last.outcome is Outcome.STALE:
@@ -108,18 +118,25 @@ class DocumentReader(Generic[M]):
         if age_s <= limit:
             return None
         outcome, reason = freshness(age_s, self._same_boot, self.entry)
-        self._last = replace(self._last, outcome=outcome, reason=reason, age_s=age_s)
+        self._last = self._last._replace(outcome=outcome, reason=reason, age_s=age_s)
         return self._last
 
-    def _look(self, signature: Signature | None) -> Reading[M]:
-        now_ns = int(self._clock.now().timestamp() * NANOS)
-        self._last = read(self._home, self.entry, self._model, self._clock, seen=self._seen)
-        settled = signature is not None and now_ns - signature[2] >= RACY_NS
-        # what could not be judged may be judged differently later: permissions, a clock set right
-        self._signature = signature if settled and self._last.value is not None else None
-        if self._last.value is not None:
-            self._same_boot = self._last.value.boot_id == self._clock.boot_id()
-            self._seen = max(self._seen, self._last.value.seq) if self._same_boot else self._seen
+    def _look(self, stat: os.stat_result | None) -> Reading[M]:
+        settled_ns = self._clock.now().timestamp() * NANOS - RACY_NS
+        found = load(self._path, stat)
+        self._signature = None
+        if not isinstance(found, tuple):
+            self._last = unreadable(found)
+            return self._last
+        raw, stat = found
+        self._last = judge(raw, self.entry, self._model, self._clock, seen=self._seen)
+        value = self._last.value
+        if value is not None:  # what could not be judged may be judged differently later: a clock set right
+            if stat.st_mtime_ns <= settled_ns:
+                self._signature = signature_of(stat)
+            self._same_boot = value.boot_id == self._clock.boot_id()
+            if self._same_boot and value.seq > self._seen:
+                self._seen = value.seq
         return self._last
 
     def _age(self, value: M) -> float:

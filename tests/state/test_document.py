@@ -449,6 +449,69 @@ def test_a_reader_follows_every_one_of_many_quick_changes(home: Home, emit: Emit
         assert value.fills == number
 
 
+@pytest.mark.parametrize("make", ODD)
+def test_a_reader_names_what_took_the_place_of_a_file_between_its_look_and_its_opening(
+    make: Any,
+    home: Home,
+    path: Path,
+    clock: SimulatedClock,
+    writer: DocumentWriter[GateReport],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writer.write(OPEN)
+    settle(path)
+    reader = reader_of(home, clock)
+    assert reader.read().good
+    path.touch()  # changed: it will be opened
+    really_open = os.open
+
+    def opened_after_a_swap(name: str, flags: int) -> int:
+        path.unlink()
+        make(path)
+        return really_open(name, flags)
+
+    monkeypatch.setattr("state.reading.os.open", opened_after_a_swap)
+    assert reader.read().value is None
+    monkeypatch.undo()
+    assert reader.read().value is None
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    clock.advance(1)
+    writer.write(SHUT)
+    assert reader.read().value == read(home, Home.gate, GateReport, clock).value
+
+
+def test_a_document_replaced_between_look_and_opening_is_read_whole_and_looked_at_again(
+    home: Home,
+    path: Path,
+    clock: SimulatedClock,
+    writer: DocumentWriter[GateReport],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    writer.write(OPEN)
+    settle(path)
+    reader = reader_of(home, clock)
+    assert reader.read().good
+    path.touch()
+    really_open = os.open
+    reasons = ("longer than what stood there before",) * 3
+
+    def opened_after_a_write(name: str, flags: int) -> int:
+        monkeypatch.undo()
+        clock.advance(1)
+        writer.write(GateReport(reasons=reasons))
+        settle(path)
+        return really_open(name, flags)
+
+    monkeypatch.setattr("state.reading.os.open", opened_after_a_write)
+    changed = reader.read()
+    assert changed.value is not None
+    assert changed.value.reasons == reasons
+    again = reader.read_if_changed()
+    assert again is not None
+    assert again.value is not None
+    assert again.value.reasons == reasons
+
+
 def test_a_reader_sees_permissions_come_back(home: Home, path: Path, clock: SimulatedClock) -> None:
     path.write_bytes(b"x" * (MAX_BYTES + 1))
     reader = reader_of(home, clock)
