@@ -30,6 +30,9 @@ class OrderJournal:
     writer: JournalWriter
     follower: Follower
     _waiting: deque[OrderEvent] = field(default_factory=deque)
+    _read: list[OrderEvent] = field(default_factory=list)
+    """Lines that were read and not handed over: a disk that refuses in the middle takes none of them away."""
+    _unreadable: int = 0
     _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -55,7 +58,9 @@ class OrderJournal:
 
     async def read_on(self) -> list[OrderEvent]:
         """The lines of this account that were appended since the last call, our own among them. Raises OSError."""
-        lines, unreadable = await asyncio.to_thread(self._read)
+        await asyncio.to_thread(self._read_all)
+        lines, self._read = self._read, []
+        unreadable, self._unreadable = self._unreadable, 0
         if unreadable:
             self.emit(
                 EventType.JOURNAL_LINE_UNREADABLE,
@@ -74,8 +79,8 @@ class OrderJournal:
         stamped = {"at": self.clock.now(), "account": self.account, "source": self.source}
         return OrderEvent.model_validate({**stamped, **fields})
 
-    def _read(self) -> tuple[list[OrderEvent], int]:
-        lines, unreadable, more = [], 0, True
+    def _read_all(self) -> None:
+        more = True
         while more:
             batch = self.follower.poll()
             more = batch.more
@@ -83,7 +88,6 @@ class OrderJournal:
                 try:
                     line = OrderEvent.model_validate_json(raw)
                 except ValidationError:
-                    unreadable += 1
+                    self._unreadable += 1
                 else:
-                    lines += [line] if line.account == self.account else []
-        return lines, unreadable
+                    self._read += [line] if line.account == self.account else []

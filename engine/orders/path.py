@@ -54,6 +54,8 @@ class OrderPath:
     orders: Orders = field(default_factory=Orders)
     ids: OrderIds = field(default_factory=OrderIds)
     sent: int = 0
+    _in_hand: set[str] = field(default_factory=set)
+    """Orders that `send` has begun and not finished."""
     _group: tuple[str, str] | None = None
     """Arming id, and the order group made for it."""
     _pause_s: float = 0.0
@@ -99,8 +101,16 @@ class OrderPath:
         if order.expires is None and order.time_in_force is TimeInForce.GOOD_TILL_CANCELED:
             raise ValueError(f"order {order.client_order_id!r} would rest for ever")
         plan = _plan(order, self.market_clock.now())
-        await self.journal.write(intent(plan))
-        known = self.orders.intend(plan)
+        self._in_hand.add(plan.client_order_id)
+        try:
+            await self.journal.write(intent(plan))
+            await self._send(order, self.orders.intend(plan), look)
+        finally:
+            self._in_hand.discard(plan.client_order_id)
+        await self.journal.flush()
+        return self.orders.by_id[plan.client_order_id]
+
+    async def _send(self, order: NewOrder, known: Order, look: Callable[[], None]) -> None:
         self.sent += 1
 
         def look_and_leave() -> None:
@@ -116,14 +126,12 @@ class OrderPath:
         except Ambiguous as error:
             self._lost(known, str(error))
         except BaseException as error:  # stopped, or a broken look: whether it left decides what it is
-            left = self.orders.by_id[plan.client_order_id].ours.fate is Fate.SENT
+            left = self.orders.by_id[known.plan.client_order_id].ours.fate is Fate.SENT
             self.hear(known, Ours(Fate.UNRESOLVED if left else Fate.NOT_SENT, f"{type(error).__name__}: {error}"))
             raise
         else:
             self._pause_s = 0.0
-            self.hear(known, _acknowledged(ack, plan))
-        await self.journal.flush()
-        return self.orders.by_id[plan.client_order_id]
+            self._answered(known, ack)
 
     async def cancel(self, order: Order) -> Order:
         """Cancel one order that the exchange has named; what is known of it then. Raises what the client raises.
@@ -166,16 +174,27 @@ class OrderPath:
                 told = f"{Home.intents.path}: {error}; the exchange is asked"
                 self.emit(EventType.JOURNAL_LINE_UNREADABLE, told, severity="error")
 
-    def lost_by_others(self) -> None:
-        """An intent of another run that has no answer by now left, or did not: only asking tells."""
+    def judge_intents(self) -> None:
+        """Intents without an outcome: those of this run never left; of those of another only asking tells."""
         for order in self.orders.alive():
-            if order.state is State.INTENDED and not self.ids.ours(order.plan.client_order_id):
-                self._lost(order, "its run ended before an answer came")
+            name = order.plan.client_order_id
+            if order.state is not State.INTENDED or name in self._in_hand:
+                continue
+            if self.ids.ours(name):  # written, and its write failed all the same
+                self.hear(order, Ours(Fate.NOT_SENT, "the disk refused its intent"))
+            else:
+                self._lost(order, "the journal of intents does not tell how it was answered")
 
     async def _group_of(self, arming_id: str) -> str:
         if self._group is None or self._group[0] != arming_id:
             self._group = (arming_id, await self.rest.create_order_group(GROUP_LIMIT))
         return self._group[1]
+
+    def _answered(self, order: Order, ack: OrderAck) -> None:
+        if ack.client_order_id not in (None, order.plan.client_order_id):
+            self._lost(order, f"the answer is that to {ack.client_order_id!r}")
+        else:
+            self.hear(order, _acknowledged(ack, order.plan))
 
     def _refused(self, order: Order, error: Rejected) -> None:
         if isinstance(error, RateLimited):

@@ -82,7 +82,7 @@ class Reconciler:
     async def _round(self) -> tuple[Listed, tuple[str, ...]]:
         orders = self.path.orders
         await self.path.read_on()
-        self.path.lost_by_others()
+        self.path.judge_intents()
         before = {order.plan.client_order_id: order.state for order in orders.alive()}
         listed = await self._ask()
         for order, found in evidence(orders, listed):
@@ -117,7 +117,8 @@ class Reconciler:
     def _resolve(self, listed: Listed) -> None:
         """Orders that no complete listing shows although the exchange can no longer accept them never were."""
         unresolved = {order.plan.client_order_id: order for order in self.path.orders.unresolved()}
-        self._doubts = {name: self._doubts.get(name) or Doubt(listed.asked_ns) for name in unresolved}
+        now_ns = self.path.clock.boottime_ns()  # not when was asked: it may have left since
+        self._doubts = {name: self._doubts.get(name) or Doubt(now_ns) for name in unresolved}
         for name, order in unresolved.items():
             doubt = self._doubts[name]
             if expired_chance(order, listed, doubt.since_ns, self.request_life_s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -240,3 +241,55 @@ async def test_groups_are_those_in_which_an_order_may_rest(run: Any, exchange: A
     exchange.cancel(order.plan.client_order_id)
     await heir.reconcile()
     assert heir.path.groups == ()
+
+
+async def test_an_intent_that_is_on_disk_although_its_write_failed_was_not_sent_and_ends(
+    run: Any, exchange: Any, monkeypatch: Any
+) -> None:
+    append = run.journal.writer.append
+
+    def written_and_refused(line: object, **how: object) -> None:
+        append(line, **how)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(run.journal.writer, "append", written_and_refused)
+    with pytest.raises(OSError, match="Input/output"):
+        await run.place()
+    monkeypatch.setattr(run.journal.writer, "append", append)
+    assert (await run.reconcile()).ok
+    assert run.path.orders.alive() == []
+    assert (run.acts(), exchange.received) == (["intent", "not_sent"], [])
+
+
+async def test_the_listing_that_comes_while_an_order_waits_for_its_turn_ends_nothing(run: Any, exchange: Any) -> None:
+    waits, create = asyncio.Event(), exchange.create_order
+
+    async def later(order: NewOrder, look: Any) -> Any:
+        await waits.wait()
+        return await create(order, look)
+
+    exchange.create_order = later
+    sending = asyncio.create_task(run.place())
+    while run.acts() != ["intent"]:
+        await asyncio.sleep(0.001)
+    assert (await run.reconcile()).ok
+    assert [order.state for order in run.path.orders.alive()] == [State.INTENDED]
+    waits.set()
+    assert (await sending).state is State.RESTING
+
+
+async def test_an_answer_that_names_another_order_is_none(run: Any, exchange: Any) -> None:
+    first = await run.place("T-1")
+    create = exchange.create_order
+
+    async def another(order: NewOrder, look: Any) -> Any:
+        return replace(await create(order, look), order_id=first.order_id, client_order_id=first.plan.client_order_id)
+
+    exchange.create_order = another
+    second = await run.place("T-2")
+    assert second.state is State.UNRESOLVED
+    assert (await run.reconcile()).ok
+    assert [order.order_id for order in run.path.orders.working()] == [
+        first.order_id,
+        f"x-{second.plan.client_order_id}",
+    ]

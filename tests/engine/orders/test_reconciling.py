@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -316,3 +317,58 @@ async def test_an_order_once_never_accepted_that_is_listed_after_all_is_ours(
     exchange.hidden.clear()
     assert (await run.reconcile()).ok
     assert [each.state for each in run.path.orders.alive()] == [State.RESTING]
+
+
+async def test_an_order_sent_while_the_exchange_is_slow_to_list_keeps_its_whole_chance(
+    run: Any, exchange: Any, clock: SimulatedClock
+) -> None:
+    positions = exchange.positions
+
+    async def slowly() -> Any:
+        exchange.positions = positions
+        clock.advance(50)
+        exchange.refusing = [Ambiguous("timed out")]
+        await run.place()
+        return await positions()
+
+    exchange.positions = slowly
+    await run.reconcile()
+    clock.advance(60)
+    for _ in range(3):
+        await run.reconcile()
+    assert [each.state for each in run.path.orders.by_id.values()] == [State.UNRESOLVED]
+
+
+async def test_lines_read_before_the_disk_refused_are_not_forgotten(
+    run: Any, exchange: Any, successor: Any, monkeypatch: Any
+) -> None:
+    order = await run.place()
+    exchange.fill(order.plan.client_order_id)
+    await run.reconcile()
+    exchange.fills_.clear()
+    heir = successor()
+    poll, polled = heir.journal.follower.poll, 0
+
+    def refused_in_the_middle() -> Any:
+        nonlocal polled
+        polled += 1
+        if polled == 2:
+            raise OSError(5, "Input/output error")
+        batch = poll()
+        batch.more = polled == 1
+        return batch
+
+    monkeypatch.setattr(type(heir.journal.follower), "poll", lambda _: refused_in_the_middle())
+    with pytest.raises(OSError, match="Input/output"):
+        await heir.reconcile()
+    assert (await heir.reconcile()).ok
+    assert heir.path.orders.held() == {"T-1": 100}
+
+
+async def test_what_another_process_intends_is_told_as_what_it_is(run: Any, exchange: Any, successor: Any) -> None:
+    exchange.refusing = [asyncio.CancelledError()]
+    other = successor()
+    with pytest.raises(asyncio.CancelledError):
+        await other.place()
+    assert not (await run.reconcile()).ok
+    assert run.lines()[-1].reason == "the journal of intents does not tell how it was answered"
