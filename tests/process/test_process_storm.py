@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -134,16 +134,23 @@ class Storm:
         self.wait("verified", lambda: self.rung("verified_2"))
         denied = self.rung("engine_denied")
         assert denied is not None
-        assert [name for name, at in self.rig.tap.left if at > denied] == [], self.about
+        assert [name for name, at in self.rig.tap.left if at > denied["seq"]] == [], self.about
+        self.wait("a whole cycle since the denial", lambda: self.levels(since=denied["at"]))
         gate = self.desk.document("gate")
         assert (gate["open"], gate["level"]) == (False, "HALT"), self.about
         self.killed = None
         assert self.desk.run("kill", "clear", "--reason", self.about, "--confirm", "CLEAR") == 0, self.desk.err()
 
-    def rung(self, name: str) -> int | None:
-        """When the kill that stands came so far (CLOCK_BOOTTIME)."""
+    def levels(self, since: str) -> list[str]:
+        """The levels told by every cycle that began after `since`: a verdict holds for its cycle, and then no more."""
+        told = [line["level"] for line in self.desk.lines("run") if line["at"] > since][1:]
+        assert set(told) <= {"HALT"}, self.about
+        return told
+
+    def rung(self, name: str) -> dict[str, Any] | None:
+        """The line that tells that the kill that stands came so far."""
         lines = [line for line in self.desk.lines("kill") if line.get("rung") == name and line.get("kill_id")]
-        found = [line["seq"] for line in lines if line["kill_id"] == self.killed]
+        found = [line for line in lines if line["kill_id"] == self.killed]
         return found[0] if found else None
 
     # Death
