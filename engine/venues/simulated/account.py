@@ -7,79 +7,23 @@ collateral set aside, opposite holdings net by themselves, and cash over all acc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import chain
 
 from engine.market.money import ONE_DOLLAR, Count, Micros, Price
+from engine.venues.simulated.history import History
+from engine.venues.simulated.holding import Holding, Settlement
 from engine.venues.simulated.instants import Instant
 from engine.venues.simulated.market import Market
-from engine.venues.simulated.orders import ClientOrder, Side
+from engine.venues.simulated.orders import ClientFill, ClientOrder, OrderStatus, Side
 from engine.venues.simulated.reserve import Reserve
 
-
-@dataclass(slots=True)
-class Holding:
-    """What an account has in one market: `position` signed (negative: NO), `cost` what its own side was bought for.
-
-    `netted`: only one outcome of the event can win, so collateral for several outcomes is that of the largest.
-    """
-
-    ticker: str
-    event_ticker: str
-    netted: bool
-    position: Count = 0
-    cost: Micros = 0
-    realized: Micros = 0
-    fees: Micros = 0
-    traded: Micros = 0
-    traded_count: Count = 0
-    updated: Instant = 0
-
-    @property
-    def short(self) -> Count:
-        """Contracts sold without being held."""
-        return max(0, -self.position)
-
-    def trade(self, side: Side, price: Price, count: Count) -> None:
-        """Book a trade: first against the opposite position, at its average cost, then as a new position."""
-        paid = price if side is Side.BID else ONE_DOLLAR - price
-        self.traded += paid * count
-        self.traded_count += count
-        closing = min(count, max(0, -side.sign * self.position))
-        if closing:
-            released = self.cost * closing // abs(self.position)
-            self.cost -= released
-            self.realized += (ONE_DOLLAR - paid) * closing - released
-        self.cost += paid * (count - closing)
-        self.position += side.sign * count
-
-
-@dataclass(frozen=True, slots=True)
-class ClientFill:
-    """One fill of one order; `fee` is net, micro-dollars."""
-
-    fill_id: str
-    order: ClientOrder
-    price: Price
-    count: Count
-    fee: Micros
-    is_taker: bool
-    created: Instant
-    post_position: Count
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """A market settled for an account; `value` is what a YES contract paid."""
-
-    ticker: str
-    event_ticker: str
-    result: str
-    position: Count
-    cost: Micros
-    revenue: Micros
-    value: Price
-    fees: Micros
-    settled: Instant
+# of each account: as many ended orders and fills are at hand, the others in its member's history
+AT_HAND = 500
+# moved there at once
+MOVED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +44,18 @@ class Member:
     user_id: str = ""
     accounts: dict[int, Account] = field(default_factory=dict)
     by_client_id: dict[str, ClientOrder] = field(default_factory=dict)
+    taken: int = 0
+    history: History = field(default_factory=History)
     transfers: dict[str, Transfer] = field(default_factory=dict)
     netted: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """Everything that one account of a member holds. `number` 0 is the primary, others are subaccounts of `member`."""
+    """Everything that one account of a member holds. `number` 0 is the primary, others are subaccounts of `member`.
+
+    `orders` and `fills` are those at hand: all that rest, and the last to be taken or made; the others are history.
+    """
 
     user_id: str
     cash: Micros
@@ -119,6 +68,7 @@ class Account:
     settlements: list[Settlement] = field(default_factory=list)
     reserves: dict[str, Reserve] = field(default_factory=dict)
     _gross: Micros = 0
+    _full: int = AT_HAND + MOVED
 
     def __post_init__(self) -> None:
         self.member.user_id = self.user_id
@@ -129,10 +79,50 @@ class Account:
         """What orders name as their owner: the member, and the subaccount where it is not the primary one."""
         return f"{self.user_id}/{self.number}" if self.number else self.user_id
 
-    @property
-    def by_client_id(self) -> dict[str, ClientOrder]:
-        """The orders of the whole member by client_order_id."""
-        return self.member.by_client_id
+    def named(self, client_order_id: str) -> ClientOrder | None:
+        """The order at hand, of any account of the member, that has or had this client_order_id."""
+        return self.member.by_client_id.get(client_order_id)
+
+    def is_taken(self, client_order_id: str) -> bool:
+        """Whether any order of the member ever had this client_order_id."""
+        return client_order_id in self.member.by_client_id or self.member.history.named(client_order_id)
+
+    def take(self, order: ClientOrder) -> None:
+        """Note a new order."""
+        self.member.taken += 1
+        order.serial = self.member.taken
+        self.orders[order.order_id] = order
+        if order.client_order_id:
+            self.member.by_client_id[order.client_order_id] = order
+        if len(self.orders) >= self._full:
+            self._put_orders_away()
+
+    def rename(self, order: ClientOrder, client_order_id: str) -> None:
+        """Give an order another client_order_id; the one it had is never free again."""
+        self.member.by_client_id[client_order_id] = order
+        order.client_order_id = client_order_id
+
+    def add_fill(self, fill: ClientFill) -> None:
+        """Note a new fill."""
+        self.fills.append(fill)
+        if len(self.fills) >= AT_HAND + MOVED:
+            self.member.history.keep_fills(self.account_id, self.fills[:MOVED])
+            del self.fills[:MOVED]
+
+    def order(self, order_id: str) -> ClientOrder | None:
+        """An order of the account, as it is or as it ended."""
+        return self.orders.get(order_id) or self.member.history.order(self.account_id, order_id)
+
+    def latest_orders(self, *, ticker: str | None = None, status: OrderStatus | None = None) -> Iterator[ClientOrder]:
+        """The orders of the account, the last to be taken first; what is named narrows the older ones only."""
+        # what rests is at hand
+        resting = status is OrderStatus.RESTING
+        older = () if resting else self.member.history.orders(self.account_id, ticker=ticker, status=status)
+        return merge(reversed(self.orders.values()), older, key=lambda each: each.serial, reverse=True)
+
+    def latest_fills(self, *, order_id: str | None = None) -> Iterator[ClientFill]:
+        """The fills of the account, newest first; what is named narrows the older ones only."""
+        return chain(reversed(self.fills), self.member.history.fills(self.account_id, order_id=order_id))
 
     def holding(self, market: Market) -> Holding:
         """The holding in a market, made when first asked for."""
@@ -211,6 +201,16 @@ class Account:
         held.position, held.cost, held.updated = 0, 0, settled
         self.settlements.append(settlement)
         return settlement
+
+    def _put_orders_away(self) -> None:
+        ended = [order for order in self.orders.values() if order.status is not OrderStatus.RESTING]
+        moved = {order.order_id for order in ended[:-AT_HAND]}
+        by_name = self.member.by_client_id
+        names = [name for name, order in by_name.items() if order.order_id in moved]
+        self.member.history.keep_orders(self.account_id, [self.orders.pop(order_id) for order_id in moved], names)
+        for name in names:
+            del by_name[name]
+        self._full = len(self.orders) + MOVED
 
     @staticmethod
     def _fee(order: ClientOrder, market: Market) -> Micros:

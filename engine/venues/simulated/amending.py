@@ -42,9 +42,7 @@ def amend(trading: Trading, account: Account, order_id: str, wanted: Amendment) 
     if not keeps_place:
         _afford(account, order, market, wanted.price, remaining)
     if wanted.updated_client_order_id:
-        # the old one is never free again
-        account.by_client_id[wanted.updated_client_order_id] = order
-        order.client_order_id = wanted.updated_client_order_id
+        account.rename(order, wanted.updated_client_order_id)
     if wanted.expires is not None:
         order.expires = wanted.expires or None
         if order.expires is not None:
@@ -91,7 +89,7 @@ def decrease(
 
 
 def _resting(trading: Trading, account: Account, order_id: str) -> tuple[ClientOrder, Market]:
-    order = account.orders.get(order_id)
+    order = account.order(order_id)
     if order is None:
         raise not_found()
     market = trading.exchange.markets[order.ticker]
@@ -107,9 +105,10 @@ def _check(trading: Trading, account: Account, order: ClientOrder, market: Marke
     if wanted.side is not order.side:
         raise refuse(400, "order_side_mismatch")
     # an id from before an earlier amend still names the order
-    if wanted.client_order_id and account.by_client_id.get(wanted.client_order_id) is not order:
+    if wanted.client_order_id and account.named(wanted.client_order_id) is not order:
         raise refuse(400, "order_id_and_client_order_id_mismatch")
-    if account.by_client_id.get(wanted.updated_client_order_id, order) is not order:
+    renamed = wanted.updated_client_order_id
+    if renamed and account.named(renamed) is not order and account.is_taken(renamed):
         raise refuse(409, "order_already_exists")
     if not market.grid.allows(wanted.price):
         raise refuse(400, "invalid_price")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from struct import Struct
 
 from engine.market.money import Count, Micros, Price
 from engine.venues.simulated.instants import MINUTE, Instant
 
 # three days of a market that never rests; what is older is told as the last quote known then
 MOST_KEPT = 4_320
+# bid, ask and what was traded, each as open, high, low, close; previous, volume, value, open interest
+_PACKED = Struct("<13H3q")
+_NO_PRICE = 0xFFFF
 
 
 @dataclass(slots=True)
@@ -62,10 +67,11 @@ class Candle:
 
 @dataclass(slots=True)
 class Candles:
-    """The minutes of one market in which anything changed, oldest first."""
+    """The minutes of one market in which anything changed, oldest first; packed, but for the last."""
 
-    _ends: list[Instant] = field(default_factory=list)
-    _kept: list[Candle] = field(default_factory=list)
+    _ends: array[Instant] = field(default_factory=lambda: array("q"))
+    _past: bytearray = field(default_factory=bytearray)
+    _last: Candle | None = None
 
     def quote(self, at: Instant, bid: Price, ask: Price) -> None:
         """Note a quote."""
@@ -105,12 +111,13 @@ class Candles:
         low, high = bisect_right(self._ends, end - length), bisect_right(self._ends, end)
         if low == high:
             return self._carried(low - 1, end)
-        first = self._kept[low]
+        first = self._candle(low)
         whole = Candle(
             end, _copy(first.bid), _copy(first.ask), _copied(first.traded), first.previous, 0, 0, first.open_interest
         )
         whole.volume, whole.value = first.volume, first.value
-        for candle in self._kept[low + 1 : high]:
+        for index in range(low + 1, high):
+            candle = self._candle(index)
             whole.then(
                 Candle(
                     end,
@@ -127,29 +134,60 @@ class Candles:
 
     def _carried(self, index: int, end: Instant) -> Candle:
         """A period in which nothing happened: what stood before it stands still."""
-        last = self._kept[index]
+        last = self._candle(index)
         bid, ask = Range.at(last.bid.close), Range.at(last.ask.close)
         return Candle(end, bid, ask, None, self._last_price(last), 0, 0, last.open_interest)
 
     def _minute(self, at: Instant, bid: Price, ask: Price) -> Candle:
         # a period's end is inclusive
         end = -(-at // MINUTE) * MINUTE
-        if self._ends and self._ends[-1] == end:
-            return self._kept[-1]
-        last = self._kept[-1] if self._kept else None
+        last = self._last
+        if last is not None and last.end == end:
+            return last
         opens = (bid, ask) if last is None else (last.bid.close, last.ask.close)
         previous = None if last is None else self._last_price(last)
         interest = 0 if last is None else last.open_interest
-        candle = Candle(end, Range.at(opens[0]), Range.at(opens[1]), None, previous, 0, 0, interest)
+        if last is not None:
+            self._past += _packed(last)
+        self._last = Candle(end, Range.at(opens[0]), Range.at(opens[1]), None, previous, 0, 0, interest)
         self._ends.append(end)
-        self._kept.append(candle)
         if len(self._ends) > MOST_KEPT:
-            del self._ends[: MOST_KEPT // 10], self._kept[: MOST_KEPT // 10]
-        return candle
+            del self._ends[: MOST_KEPT // 10], self._past[: MOST_KEPT // 10 * _PACKED.size]
+        return self._last
+
+    def _candle(self, index: int) -> Candle:
+        if index == len(self._ends) - 1:
+            assert self._last is not None, "a minute without a candle"
+            return self._last
+        return _unpacked(self._ends[index], self._past, index * _PACKED.size)
 
     @staticmethod
     def _last_price(candle: Candle) -> Price | None:
         return candle.previous if candle.traded is None else candle.traded.close
+
+
+def _packed(candle: Candle) -> bytes:
+    traded = candle.traded or Range.at(_NO_PRICE)
+    ranges = (
+        price for item in (candle.bid, candle.ask, traded) for price in (item.open, item.high, item.low, item.close)
+    )
+    previous = _NO_PRICE if candle.previous is None else candle.previous
+    return _PACKED.pack(*ranges, previous, candle.volume, candle.value, candle.open_interest)
+
+
+def _unpacked(end: Instant, packed: bytearray, place: int) -> Candle:
+    *prices, previous, volume, value, interest = _PACKED.unpack_from(packed, place)
+    bid, ask, traded = (Range(*prices[first : first + 4]) for first in (0, 4, 8))
+    return Candle(
+        end,
+        bid,
+        ask,
+        None if traded.open == _NO_PRICE else traded,
+        None if previous == _NO_PRICE else previous,
+        volume,
+        value,
+        interest,
+    )
 
 
 def _copy(item: Range) -> Range:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections import deque
 from dataclasses import replace
 from functools import partial
 
 from engine.market.fees import FeeSchedule
 from engine.market.money import Count, Micros
-from engine.venues.simulated.account import Account, ClientFill, Member
+from engine.venues.simulated.account import Account, Member
 from engine.venues.simulated.agenda import Agenda
 from engine.venues.simulated.happenings import (
     BookDelta,
@@ -37,10 +36,8 @@ from engine.venues.simulated.market import (
     SeriesSpec,
 )
 from engine.venues.simulated.matching import Match
-from engine.venues.simulated.orders import ClientOrder, Order, OrderStatus, UpdateReason
-
-# of all markets together; what is older is gone, as prints of a busy hour would otherwise fill the memory
-KEPT_TRADES = 20_000
+from engine.venues.simulated.orders import ClientFill, ClientOrder, Order, OrderStatus, UpdateReason
+from engine.venues.simulated.tape import Tape
 
 
 class Exchange:
@@ -56,7 +53,7 @@ class Exchange:
         self.accounts: dict[str, Account] = {}
         self.fee_changes: list[FeeChange] = []
         self.fee_overrides: dict[str, FeeSchedule] = {}
-        self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
+        self.tape = Tape()
         self.exchange_active = True
         self.trading_active = True
         self.crowd_cash: Micros = 0
@@ -136,7 +133,7 @@ class Exchange:
     def record_trade(self, market: Market, taker: Order, match: Match) -> None:
         """Print a match and book it to both sides."""
         trade = Trade(self.fresh_id(), market, match.price, match.count, taker.side, self.now)
-        self.trades.append(trade)
+        self.tape.add(trade)
         market.last_price, market.last_size, market.updated = match.price, match.count, self.now
         market.volume.add(match.count, match.price, self.now)
         # nobody follows the population's positions: half of what it trades counts as newly opened
@@ -212,7 +209,7 @@ class Exchange:
         fill = ClientFill(
             trade.trade_id, order, trade.price, trade.count, charged.net, is_taker, self.now, holding.position
         )
-        account.fills.append(fill)
+        account.add_fill(fill)
         self.tell(Filled(account, fill))
 
     def _note_fill(self, order: ClientOrder, value: Micros, count: Count, fee: Micros, *, is_taker: bool) -> None:

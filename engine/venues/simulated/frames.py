@@ -12,7 +12,7 @@ import orjson
 
 from engine.market.money import ONE_DOLLAR, format_count, format_money, format_price
 from engine.venues.simulated import wire, wire_account
-from engine.venues.simulated.account import Account, ClientFill
+from engine.venues.simulated.account import Account
 from engine.venues.simulated.happenings import (
     BookDelta,
     EventCreated,
@@ -25,7 +25,7 @@ from engine.venues.simulated.happenings import (
 )
 from engine.venues.simulated.instants import MILLISECOND, SECOND, rfc3339
 from engine.venues.simulated.market import Market
-from engine.venues.simulated.orders import Side, UpdateReason
+from engine.venues.simulated.orders import ClientFill, Side, UpdateReason
 
 # prices and sizes repeat endlessly
 _price = lru_cache(maxsize=16_384)(format_price)

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from engine.market.fees import FeeSchedule
 from engine.market.money import Count, Price
-from engine.venues.simulated.account import Account, ClientFill
+from engine.venues.simulated.account import Account
 from engine.venues.simulated.instants import Instant
 from engine.venues.simulated.market import EventSpec, Market, MarketStatus, RecordedFrame
-from engine.venues.simulated.orders import ClientOrder, Side
+from engine.venues.simulated.orders import ClientFill, ClientOrder, Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ class OrderGroup:
     group_id: str
     limit: Count
     triggered: bool = False
-    order_ids: list[str] = field(default_factory=list)
     _filled: deque[tuple[Instant, Count]] = field(default_factory=deque)
 
     def fill(self, count: Count, at: Instant) -> bool:

@@ -81,7 +81,8 @@ class Order:
 class ClientOrder(Order):
     """An order of an account, with what the wire tells about it. Instants are market time.
 
-    `initial` is the size asked for, or last amended to; `reduced` what decreases have taken off it.
+    `initial` is the size asked for, or last amended to; `reduced` what decreases have taken off it. `serial` tells in
+    which order the member placed its orders.
     """
 
     client_order_id: str = ""
@@ -97,6 +98,7 @@ class ClientOrder(Order):
     post_only: bool = False
     created: Instant = 0
     updated: Instant = 0
+    serial: int = 0
     status: OrderStatus = OrderStatus.RESTING
     reason: UpdateReason = UpdateReason.CREATED
     taker_cost: Micros = 0
@@ -109,6 +111,20 @@ class ClientOrder(Order):
     def user_id(self) -> str:
         """The member whose order it is."""
         return (self.owner or "").partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFill:
+    """One fill of one order; `fee` is net, micro-dollars."""
+
+    fill_id: str
+    order: ClientOrder
+    price: Price
+    count: Count
+    fee: Micros
+    is_taker: bool
+    created: Instant
+    post_position: Count
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,10 @@ class Trading:
     def create(self, account: Account, request: OrderRequest) -> Ack:
         """Take an order: trade what crosses, rest or cancel what is left. Raises Refusal."""
         market = self.tradable(request.ticker)
-        if request.client_order_id and request.client_order_id in account.by_client_id:
+        if request.client_order_id and account.is_taken(request.client_order_id):
             raise refuse(409, "order_already_exists")
         check(market, request, self.exchange.now)
-        group = self._open_group(account, request.group_id)
+        self._check_group(account, request.group_id)
         order = new_order(self.exchange.fresh_id(), account, request, self.exchange.now)
         if (
             account.needed(order, market) + market.fees.trade_fee(order.price, order.remaining, taker=True)
@@ -79,16 +79,12 @@ class Trading:
             market.book.available(order.side, order.price) < order.remaining
         ):
             raise refuse(409, "fill_or_kill_insufficient_resting_volume")
-        account.orders[order.order_id] = order
-        if order.client_order_id:
-            account.by_client_id[order.client_order_id] = order
-        if group is not None:
-            group.order_ids.append(order.order_id)
+        account.take(order)
         return self.execute(account, market, order, reduce_only=request.reduce_only)
 
     def cancel(self, account: Account, order_id: str) -> Canceled:
         """Cancel one resting order. Raises Refusal: 404 alike for canceled, executed and unknown ones."""
-        order = account.orders.get(order_id)
+        order = account.order(order_id)
         if order is None:
             raise not_found()
         self.reachable(self.exchange.markets[order.ticker])
@@ -148,9 +144,8 @@ class Trading:
 
     def cancel_group(self, account: Account, group: OrderGroup, reason: UpdateReason) -> None:
         """Cancel what rests of a group."""
-        for order_id in group.order_ids:
-            order = account.orders[order_id]
-            if order.status is OrderStatus.RESTING:
+        for order in account.resting_orders():
+            if order.group_id == group.group_id:
                 self.take_out(order, reason)
 
     def expire(self, order: ClientOrder) -> None:
@@ -186,13 +181,9 @@ class Trading:
         if market.status is not MarketStatus.ACTIVE:
             raise market_inactive()
 
-    def _open_group(self, account: Account, group_id: str | None) -> OrderGroup | None:
-        if group_id is None:
-            return None
-        group = self.group(account, group_id)
-        if group.triggered:
+    def _check_group(self, account: Account, group_id: str | None) -> None:
+        if group_id is not None and self.group(account, group_id).triggered:
             raise refuse(409, "order_group_triggered")
-        return group
 
     def execute(self, account: Account, market: Market, order: ClientOrder, *, reduce_only: bool = False) -> Ack:
         """Trade what crosses; rest, or end, what is left. The acknowledgement is of these fills alone."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.market.money import ONE_DOLLAR, Count, Micros, format_count, format_money, format_price
-from engine.venues.simulated.account import ClientFill, Holding, Settlement
+from engine.venues.simulated.holding import Holding, Settlement
 from engine.venues.simulated.instants import MILLISECOND, SECOND, Instant, rfc3339
-from engine.venues.simulated.orders import ClientOrder, OrderStatus, Side
+from engine.venues.simulated.orders import ClientFill, ClientOrder, OrderStatus, Side
 from engine.venues.simulated.trading import Ack
 from engine.venues.simulated.wire import EXCHANGE_INDEX, Body, cents
 

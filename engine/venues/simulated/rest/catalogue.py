@@ -170,15 +170,11 @@ def _trade_list(house: House, asked: Asked, *, old: bool) -> Any:
     # no trade here is a block trade
     if true(query, "is_block_trade"):
         return {"cursor": "", "trades": []}
-    ticker = query.get("ticker")
     since, until = instant(query, "min_ts", "GetTrades"), instant(query, "max_ts", "GetTrades")
     listed = (
         trade
-        for trade in reversed(house.exchange.trades)
-        if (trade.at < cutoff) == old
-        and ticker in (None, "", trade.market.ticker)
-        and (since is None or trade.at >= since)
-        and (until is None or trade.at <= until)
+        for trade in house.exchange.tape.latest(query.get("ticker") or None)
+        if (trade.at < cutoff) == old and (since is None or trade.at >= since) and (until is None or trade.at <= until)
     )
     chosen, cursor = page(query, "GetTrades", listed, lambda each: each.trade_id)
     return {"cursor": cursor, "trades": [wire.trade(each) for each in chosen]}

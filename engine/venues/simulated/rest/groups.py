@@ -12,7 +12,7 @@ from engine.venues.simulated.account import Account
 from engine.venues.simulated.credentials import Scope
 from engine.venues.simulated.happenings import GroupChanged
 from engine.venues.simulated.order_groups import OrderGroup
-from engine.venues.simulated.orders import OrderStatus, UpdateReason
+from engine.venues.simulated.orders import UpdateReason
 from engine.venues.simulated.refusals import bad_request
 from engine.venues.simulated.rest.frame import Asked, House, Reply, private
 from engine.venues.simulated.rest.reading import Fields, count
@@ -54,7 +54,7 @@ def create_group(house: House, asked: Asked) -> Any:
 
 def one_group(house: House, asked: Asked) -> Any:
     account, group = _found(house, asked)
-    resting = [key for key in group.order_ids if account.orders[key].status is OrderStatus.RESTING]
+    resting = [order.order_id for order in account.resting_orders() if order.group_id == group.group_id]
     return {**_group(group), "orders": resting}
 
 

@@ -70,7 +70,7 @@ def upgrade(house: House, asked: Asked) -> Any:
 
 def volume_progress(house: House, asked: Asked) -> Any:
     since = house.exchange.now - 30 * DAY
-    fills = (fill for account in asked.accounts() for fill in account.fills if fill.created >= since)
+    fills = (fill for account in asked.accounts() for fill in account.latest_fills() if fill.created >= since)
     progress = {
         "computed_ts": house.exchange.now // SECOND,
         "goals": [],

@@ -10,9 +10,10 @@ from starlette.routing import Route
 
 from engine.market.money import ONE_DOLLAR, Micros, format_count, format_money
 from engine.venues.simulated import wire, wire_account
-from engine.venues.simulated.account import Account, ClientFill, Holding
+from engine.venues.simulated.account import Account
 from engine.venues.simulated.credentials import Scope
-from engine.venues.simulated.orders import ClientOrder, OrderStatus
+from engine.venues.simulated.holding import Holding
+from engine.venues.simulated.orders import ClientFill, ClientOrder, OrderStatus
 from engine.venues.simulated.refusals import bad_request, not_found
 from engine.venues.simulated.rest.frame import Asked, House, private
 from engine.venues.simulated.rest.reading import instant, one_of, page, tickers
@@ -149,7 +150,7 @@ def _fills(house: House, asked: Asked, *, old: bool) -> Any:
     since, until = instant(query, "min_ts", "GetFills"), instant(query, "max_ts", "GetFills")
     cutoff = house.cutoff
     newest: Iterable[ClientFill] = _latest_first(
-        [reversed(account.fills) for account in asked.accounts()], lambda each: each.created
+        [account.latest_fills(order_id=order_id or None) for account in asked.accounts()], lambda each: each.created
     )
     listed = (
         fill
@@ -170,9 +171,10 @@ def _orders(house: House, asked: Asked, *, old: bool) -> Any:
     status = one_of(query, "status", "GetOrders", tuple(OrderStatus))
     ticker, events = query.get("ticker"), tickers(query, "event_ticker")
     since, until = instant(query, "min_ts", "GetOrders"), instant(query, "max_ts", "GetOrders")
-    cutoff = house.cutoff
+    cutoff, narrowed = house.cutoff, None if status is None else OrderStatus(status)
     newest: Iterable[ClientOrder] = _latest_first(
-        [reversed(account.orders.values()) for account in asked.accounts()], lambda each: each.created
+        [account.latest_orders(ticker=ticker or None, status=narrowed) for account in asked.accounts()],
+        lambda each: each.serial,
     )
     listed = (
         order
@@ -191,7 +193,7 @@ def _orders(house: House, asked: Asked, *, old: bool) -> Any:
 def _order(asked: Asked) -> ClientOrder:
     """The order of the path, in whichever account the key may see. Raises Refusal 404."""
     for account in asked.accounts():
-        if (found := account.orders.get(asked.path["order_id"])) is not None:
+        if (found := account.order(asked.path["order_id"])) is not None:
             return found
     raise not_found()
 

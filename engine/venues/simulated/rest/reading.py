@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 import orjson
@@ -34,14 +35,19 @@ def page(
 ) -> tuple[list[T], str]:
     """One page and the cursor of the next, "" at the end. A cursor that means nothing here starts again silently."""
     limit = integer(asked, "limit", request, most=most) or default
-    listed = list(items)
-    after = _decode(asked.get("cursor", ""))
-    start = 0
+    after, rest = _decode(asked.get("cursor", "")), iter(items)
+    chosen: list[T] = []
     if after is not None:
-        start = next((index + 1 for index, item in enumerate(listed) if key(item) == after), 0)
-    chosen = listed[start : start + limit]
-    more = start + limit < len(listed)
-    return chosen, _encode(key(chosen[-1])) if more else ""
+        for item in rest:
+            # kept in case that no item is the cursor's
+            if len(chosen) <= limit:
+                chosen.append(item)
+            if key(item) == after:
+                chosen = []
+                break
+    if not chosen:
+        chosen = list(islice(rest, limit + 1))
+    return chosen[:limit], _encode(key(chosen[limit - 1])) if len(chosen) > limit else ""
 
 
 def integer(asked: Mapping[str, str], name: str, request: str, *, most: int | None = None) -> int | None:
