@@ -6,7 +6,7 @@ Only questions are repeated. A write is sent once; what became of it is NotSent,
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -27,10 +27,11 @@ from engine.venues.kalshi.errors import (
 )
 from engine.venues.kalshi.hosts import Source, source_of
 from engine.venues.kalshi.limits import RateLimits, Sleep
+from engine.venues.kalshi.looked import Look, LookedBody
 from engine.venues.kalshi.signing import Signer
+from engine.venues.kalshi.transport import Transport
 from state.clock import Clock
 
-Look: TypeAlias = Callable[[], None]
 Params: TypeAlias = Mapping[str, str | int | list[str]]
 
 DEFAULT_TIMEOUT = httpx.Timeout(5.0, connect=2.0, pool=2.0)
@@ -57,9 +58,15 @@ class Http:
         self.limits = RateLimits(clock, sleep)
         self._signer, self._clock, self._sleep = signer, clock, sleep
         self._rng = rng or random.Random()
-        self._prefix = urlsplit(base_url).path.rstrip("/")
-        # the environment's proxies, certificates and .netrc have no say in where orders go
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False, follow_redirects=False)
+        address = urlsplit(base_url)
+        self._prefix = address.path.rstrip("/")
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=timeout,
+            transport=Transport(tls=address.scheme == "https"),
+            trust_env=False,
+            follow_redirects=False,
+        )
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -101,15 +108,16 @@ class Http:
         return self._done(method, path, response)
 
     async def post_looked(self, path: str, body: object, look: Look) -> Any:
-        """Sign, then look, then send: `look` runs after the headers left and right before the body does.
+        """Sign, then look, then send: `look` runs after the headers left and right before the socket gets the body.
 
         When it raises Denied no body leaves, the connection is closed, and NotSent is raised. The exchange cannot
         act on a body that it does not have, so every failure before the body began is NotSent; after it, Ambiguous.
         """
         await self.limits.admit("POST", self._prefix + path)
-        content = _LookedBody(orjson.dumps(body), look)
+        content = LookedBody(orjson.dumps(body), look)
         try:
-            response = await self._send(self._request("POST", path, None, content, content.length))
+            with content.sending():
+                response = await self._send(self._request("POST", path, None, content, len(content.body)))
         except Denied as exc:
             raise NotSent(f"POST {path}: denied at the last look: {exc}") from exc
         except httpx.RequestError as exc:
@@ -167,22 +175,6 @@ class Http:
             return orjson.loads(response.content)
         except orjson.JSONDecodeError as exc:
             raise Ambiguous(f"{method} {path}: HTTP {response.status_code}, but not JSON: {exc}") from exc
-
-
-class _LookedBody:
-    """A request body that looks before it leaves."""
-
-    def __init__(self, body: bytes, look: Look) -> None:
-        self.begun = False
-        self.length = len(body)
-        self._body, self._look = body, look
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self.begun:
-            raise Denied("an order's body leaves once")
-        self._look()
-        self.begun = True
-        yield self._body
 
 
 def _explained(response: httpx.Response) -> str:

@@ -13,8 +13,9 @@ from engine.market.money import Count, format_count
 from engine.venues.kalshi.clock_offset import Offset
 from engine.venues.kalshi.errors import Ambiguous, Denied, MalformedAnswer, Rejected
 from engine.venues.kalshi.hosts import Source
-from engine.venues.kalshi.http import DEFAULT_TIMEOUT, Http, Look, Params
+from engine.venues.kalshi.http import DEFAULT_TIMEOUT, Http, Params
 from engine.venues.kalshi.limits import Sleep
+from engine.venues.kalshi.looked import Look
 from engine.venues.kalshi.portfolio import (
     CancelOutcome,
     NotResting,

@@ -1,0 +1,460 @@
+"""What a socket may do to us, and the name of each outcome; with TLS as with the real exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpcore
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from engine.venues.kalshi import network
+from engine.venues.kalshi.errors import Ambiguous, Denied, NotSent, Unavailable
+from engine.venues.kalshi.looked import LookedBody
+from engine.venues.kalshi.rest import KalshiRest
+from engine.venues.kalshi.signing import Signer
+from engine.venues.kalshi.wire import BookSide, NewOrder
+from state.clock import SimulatedClock, SystemClock
+
+ORDER = NewOrder("s1-000001", "KXCPI-26AUG-T1.0", BookSide.BID, price=4_700, count=300)
+ACK = b'{"order_id":"o-1","fill_count":"0.00","remaining_count":"3.00","ts_ms":1781159360866}'
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s" % (len(ACK), ACK)
+PATIENCE = httpx.Timeout(0.2)
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port on which `serve` answers."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def client(signer: Signer, clock: SimulatedClock) -> Callable[..., KalshiRest]:
+    async def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+
+    def made(port: int, scheme: str = "http") -> KalshiRest:
+        return KalshiRest(f"{scheme}://127.0.0.1:{port}/trade-api/v2", signer, clock, sleep=sleep, timeout=PATIENCE)
+
+    return made
+
+
+def allow() -> None:
+    """A look that finds nothing against it."""
+
+
+async def head_of(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+async def body_of(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readexactly(
+        int((await head_of(reader)).lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    )
+
+
+async def acknowledge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        await body_of(reader)
+        writer.write(CREATED)
+
+
+# --- the last look
+
+
+async def test_the_look_is_made_by_the_one_call_that_hands_the_bytes_to_the_socket(
+    client: Callable[..., KalshiRest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    wrote: list[object] = []
+    write = asyncio.selector_events._SelectorSocketTransport.write
+
+    def writing(self, data):
+        if data.startswith(b"{"):
+            wrote.append(sys._getframe(1))
+        write(self, data)
+
+    monkeypatch.setattr(asyncio.selector_events._SelectorSocketTransport, "write", writing)
+    async with serving(acknowledge) as port, client(port) as rest:
+        await rest.create_order(ORDER, lambda: looked.append(frames_above(sys._getframe(1))))
+    assert wrote[0] in looked[0]
+
+
+def frames_above(frame: object) -> list[object]:
+    found = []
+    while frame is not None and len(found) < 4:
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+async def test_an_order_that_the_socket_would_hold_back_after_its_look_does_not_leave() -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    looks: list[str] = []
+    order = LookedBody(b'{"ticker":"T"}', lambda: looks.append("look"))
+    async with serving(deaf) as port:
+        stream = await network.Backend().connect_tcp("127.0.0.1", port)
+        with pytest.raises(httpcore.WriteTimeout):
+            await stream.write(bytes(64 << 20), timeout=0.05)
+        with order.sending(), pytest.raises(Denied, match="takes no bytes"):
+            async for chunk in order:
+                await stream.write(chunk)
+        await stream.aclose()
+    assert (looks, order.begun) == ([], False)
+
+
+async def test_what_is_not_the_order_s_body_does_not_leave_in_its_place(client: Callable[..., KalshiRest]) -> None:
+    order = LookedBody(b'{"ticker":"T"}', allow)
+    with order.sending():
+        async for chunk in order:
+            with pytest.raises(Denied, match="whole"):
+                order.leave(b"e\r\n" + chunk + b"\r\n")
+            order.leave(chunk)
+            with pytest.raises(Denied, match="once"):
+                order.leave(chunk)
+
+
+async def test_while_one_task_sends_an_order_another_asks_without_a_look(client: Callable[..., KalshiRest]) -> None:
+    asked = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await head_of(reader)
+        if head.startswith(b"GET"):
+            asked.set()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n")
+            writer.write(b'{"exchange_active":true,"trading_active":false  }')
+            await asyncio.Event().wait()
+        await asked.wait()
+        writer.write(CREATED)
+
+    looks: list[str] = []
+    async with serving(serve) as port, client(port) as rest:
+        sending = asyncio.create_task(rest.create_order(ORDER, lambda: looks.append("look")))
+        assert (await rest.exchange_status()).exchange_active
+        assert (await sending).order_id == "o-1"
+    assert looks == ["look"]
+
+
+# --- what sockets do
+
+
+async def test_a_refused_connection_sends_nothing(client: Callable[..., KalshiRest]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with client(port) as rest:
+        with pytest.raises(NotSent, match="ConnectError"):
+            await rest.create_order(ORDER, allow)
+        with pytest.raises(NotSent, match="ConnectError"):
+            await rest.cancel_all()
+        with pytest.raises(Unavailable, match="ConnectError"):
+            await rest.exchange_status()
+
+
+async def test_a_connection_that_nobody_accepts_sends_nothing(client: Callable[..., KalshiRest]) -> None:
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # beyond its backlog the kernel drops every further SYN
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        async with client(full.getsockname()[1]) as rest:
+            with pytest.raises(NotSent, match="ConnectTimeout"):
+                await rest.create_order(ORDER, allow)
+
+
+async def test_an_order_without_an_answer_may_have_arrived_and_a_question_is_unanswered(
+    client: Callable[..., KalshiRest],
+) -> None:
+    async def half_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async with serving(half_open) as port, client(port) as rest:
+        with pytest.raises(Ambiguous, match="ReadTimeout"):
+            await rest.create_order(ORDER, allow)
+        with pytest.raises(Ambiguous, match="ReadTimeout"):
+            await rest.cancel_all()
+        with pytest.raises(Unavailable, match="ReadTimeout"):
+            await rest.exchange_status()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def test_a_connection_reset_after_the_order_left_leaves_its_fate_open(client: Callable[..., KalshiRest]) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await body_of(reader)
+        reset(writer)
+
+    async with serving(serve) as port, client(port) as rest:
+        with pytest.raises(Ambiguous, match="ReadError"):
+            await rest.create_order(ORDER, allow)
+
+
+async def test_a_connection_that_ends_before_the_order_left_sends_nothing(
+    client: Callable[..., KalshiRest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        reset(writer)
+        ended.set()
+
+    begin = LookedBody.__aiter__
+
+    async def late(self):
+        async for chunk in begin(self):
+            await ended.wait()
+            await asyncio.sleep(0.01)  # until the loop has read the end
+            yield chunk
+
+    monkeypatch.setattr(LookedBody, "__aiter__", late)
+    looks: list[str] = []
+    async with serving(serve) as port, client(port) as rest:
+        with pytest.raises(NotSent, match="ReadError"):
+            await rest.create_order(ORDER, lambda: looks.append("look"))
+    assert looks == []
+
+
+async def test_the_end_of_an_idle_connection_is_seen_before_the_event_loop_heard_of_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = await network.Backend().connect_tcp(*server.getsockname())
+        assert not stream.get_extra_info("is_readable")
+        peer, _ = server.accept()
+        peer.close()
+        assert stream.get_extra_info("is_readable")
+        await stream.aclose()
+
+
+async def test_bytes_that_nobody_asked_for_make_an_idle_connection_one_to_give_up() -> None:
+    more = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await more.wait()
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with serving(serve) as port:
+        stream = await network.Backend().connect_tcp("127.0.0.1", port)
+        assert not stream.get_extra_info("is_readable")
+        more.set()
+        await stream._wire.readable()
+        assert stream.get_extra_info("is_readable")
+        await stream.aclose()
+
+
+async def test_an_answer_in_many_small_pieces_and_one_of_many_megabytes_are_read_whole() -> None:
+    whole = bytes(range(256)) * (32 << 10)  # 8 MB: the reader makes the other side wait
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        for byte in b"slow":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        writer.write(whole)
+        await writer.drain()
+        writer.close()
+
+    async with serving(serve) as port:
+        stream = await network.Backend().connect_tcp("127.0.0.1", port, timeout=1.0)
+        assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+        assert stream.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not stream.get_extra_info("is_readable")
+        await stream.write(b"?")
+        read = bytearray()
+        most = 0
+        while data := await stream.read(65_536, timeout=5.0):
+            read += data
+            most = max(most, len(stream._wire.unread))
+            await asyncio.sleep(0)
+        assert bytes(read) == b"slow" + whole
+        assert most < 2 * network._UNREAD
+        await stream.aclose()
+
+
+# --- TLS
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's context, and the certificate to believe."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = SystemClock().now()
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, secret)
+    return context, certificate
+
+
+@pytest.fixture
+def believed(certified: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """The server's context; its certificate is among those that clients believe."""
+    context, certificate = certified
+    monkeypatch.setattr(
+        "certifi.where", lambda: str(certificate)
+    )  # where the client looks for what to believe, and nowhere else
+    return context
+
+
+async def test_orders_leave_over_tls_and_the_connection_is_kept(
+    client: Callable[..., KalshiRest], believed: ssl.SSLContext
+) -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await acknowledge(reader, writer)
+
+    async with serving(serve, believed) as port, client(port, "https") as rest:
+        for _ in range(3):
+            assert (await rest.create_order(ORDER, allow)).order_id == "o-1"
+    assert connections == 1
+
+
+async def test_a_denied_order_leaves_nothing_of_its_body_over_tls(
+    client: Callable[..., KalshiRest], believed: ssl.SSLContext
+) -> None:
+    came: list[bytes] = []
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await head_of(reader))
+        with contextlib.suppress(ConnectionError):
+            came.append(await reader.read())
+        ended.set()
+
+    def deny() -> None:
+        raise Denied("kill switch engaged")
+
+    async with serving(serve, believed) as port, client(port, "https") as rest:
+        with pytest.raises(NotSent, match="kill switch engaged"):
+            await rest.create_order(ORDER, deny)
+        await ended.wait()
+    assert came[0].startswith(b"POST /trade-api/v2/portfolio/events/orders")
+    assert came[1:] in ([b""], [])
+
+
+async def test_what_is_written_after_a_look_is_encrypted_and_sent_in_the_same_call(
+    client: Callable[..., KalshiRest], believed: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    write = asyncio.selector_events._SelectorSocketTransport.write
+
+    def writing(self, data):
+        steps.append("bytes")
+        write(self, data)
+
+    def look() -> None:
+        steps.clear()
+        steps.append("look")
+        asyncio.get_running_loop().call_soon(steps.append, "another callback of the loop")
+
+    monkeypatch.setattr(asyncio.selector_events._SelectorSocketTransport, "write", writing)
+    async with serving(acknowledge, believed) as port, client(port, "https") as rest:
+        await rest.create_order(ORDER, look)
+    assert steps[:2] == ["look", "bytes"]
+
+
+async def test_a_certificate_that_is_not_believed_gets_no_order(
+    client: Callable[..., KalshiRest], certified: tuple[ssl.SSLContext, Path]
+) -> None:
+    context, _ = certified
+    async with serving(acknowledge, context) as port, client(port, "https") as rest:
+        with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
+            await rest.create_order(ORDER, allow)
+        with pytest.raises(Unavailable, match="ConnectError"):
+            await rest.exchange_status()
+
+
+async def test_a_server_that_does_not_shake_hands_gets_no_order(client: Callable[..., KalshiRest]) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async with serving(silent) as port, client(port, "https") as rest:
+        with pytest.raises(NotSent, match="ConnectTimeout"):
+            await rest.create_order(ORDER, allow)
+    async with serving(rude) as port, client(port, "https") as rest:
+        with pytest.raises(NotSent, match="ConnectError"):
+            await rest.create_order(ORDER, allow)
+    async with serving(acknowledge) as port, client(port, "https") as rest:  # it speaks, but not TLS
+        with pytest.raises(NotSent, match="Connect"):
+            await rest.create_order(ORDER, allow)
+
+
+async def test_an_answer_cut_off_inside_tls_leaves_the_order_s_fate_open(
+    client: Callable[..., KalshiRest], believed: ssl.SSLContext
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await body_of(reader)
+        writer.write(CREATED[:40])
+        await writer.drain()
+        writer.transport.abort()
+
+    async with serving(serve, believed) as port, client(port, "https") as rest:
+        with pytest.raises(Ambiguous, match=r"ReadError|RemoteProtocolError"):
+            await rest.create_order(ORDER, allow)
+
+
+def test_the_environment_has_no_say_in_which_certificates_are_believed(
+    certified: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.venues.kalshi.transport import Transport
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified[1]))
+    believed = Transport(tls=True)._pool._ssl_context
+    assert believed.verify_mode is ssl.CERT_REQUIRED
+    assert believed.check_hostname
+    assert "127.0.0.1" not in str(believed.get_ca_certs())
+    assert len(believed.get_ca_certs()) > 50
