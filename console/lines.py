@@ -50,7 +50,10 @@ def line(*parts: Span | str) -> Line:
 
 def width(of: Line) -> int:
     """Terminal cells that a line takes."""
-    return sum(cell_len(span.text) for span in of)
+    cells = 0
+    for value, _ in of:
+        cells += len(value) if value.isascii() else cell_len(value)
+    return cells
 
 
 def text(of: Line) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from console.lines import Line, Tone
+from console.lines import Line, Tone, width
 
 LOOKS = {
     Tone.PLAIN: Style(),
@@ -30,9 +31,25 @@ LOOKS = {
 }
 
 
-def strip(of: Line, cells: int) -> Strip:
-    """A line as the terminal gets it, exactly `cells` wide."""
-    return Strip([Segment(span.text, LOOKS[span.tone]) for span in of if span.text]).adjust_cell_length(cells)
+def strip(of: Line, start: int, end: int, ground: Style) -> Strip:
+    """The cells of a line from `start` to `end` as the terminal gets them, on the colours of `ground`."""
+    segments: list[Segment] = []
+    at = first = 0
+    for span in of:
+        if at >= end:
+            break
+        cells = width((span,))
+        if at + cells <= start:
+            first = at + cells
+        elif cells:
+            segments.append(Segment(span.text, _look(ground, span.tone)))
+        at += cells
+    return Strip(segments, at - first).adjust_cell_length(end - first, ground).crop(start - first, end - first)
+
+
+@lru_cache(maxsize=256)
+def _look(ground: Style, tone: Tone) -> Style:
+    return ground + LOOKS[tone]
 
 
 def changed(old: Sequence[Line], new: Sequence[Line], cells: int, gap: int = 8) -> list[tuple[int, int, int]]:

@@ -1,38 +1,55 @@
 """Sends only the cells that changed. The one file that reaches into Textual's own parts (the version is pinned).
 
-Textual 8.2 repaints a changed region from the left edge of its widget: one digit at the end of 120 cells costs
-140 bytes, 30 when the line is cropped on its left as well.
+Textual 8.2 renders every widget between the topmost and the bottommost changed cell anew, and sends a changed region
+from the left edge of its widget: one digit at the end of 120 cells costs 140 bytes and half a millisecond. Here only
+the cells that changed are asked for and sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.control import Control
 from textual._compositor import ChopsUpdate, Compositor
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
+
+Piece = tuple[int, int, Strip]
+"""Column and row where it begins, and what stands there."""
 
 
 class TightUpdate(ChopsUpdate):
-    """Spans of lines, cropped on both sides."""
+    """Pieces of lines, each where it belongs."""
+
+    def __init__(self, pieces: list[Piece]) -> None:
+        super().__init__([], [], [])
+        self.pieces = pieces
 
     def render_segments(self, console: Console) -> str:
-        sequences: list[str] = []
-        for y, x1, x2 in self.spans:
-            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
-                if strip is None or x >= x2 or end <= x1:
-                    continue
-                left, right = max(x, x1), min(end, x2)
-                sequences.append(Control.move_to(left, y).segment.text)
-                sequences.append(strip.crop(left - x, right - x).render(console))
-        return "".join(sequences)
+        return "".join(f"{Control.move_to(x, y).segment.text}{strip.render(console)}" for x, y, strip in self.pieces)
 
 
 class TightCompositor(Compositor):
     """A compositor whose partial updates are tight."""
 
     def render_partial_update(self) -> ChopsUpdate | None:
-        update = super().render_partial_update()
-        return None if update is None else TightUpdate(update.chops, update.spans, update.chop_ends)
+        regions = [region.intersection(self.size.region) for region in self._dirty_regions]
+        self._dirty_regions.clear()
+        spans = self._regions_to_spans(regions)
+        return TightUpdate([piece for span in spans for piece in self._pieces(*span)]) if regions else None
+
+    def _pieces(self, y: int, start: int, end: int) -> Iterator[Piece]:
+        """What is seen of row `y` from column `start` to `end`: at each cell the foremost widget."""
+        for widget, seen, region in self.layers_visible[y]:
+            left, right = max(start, seen.x), min(end, seen.right)
+            if left < right:
+                rows = widget.render_lines(Region(left - region.x, y - region.y, right - left, 1))
+                yield from ((left, y, row) for row in rows)
+                yield from self._pieces(y, start, left)
+                yield from self._pieces(y, right, end)
+                return
 
 
 def send_only_changes(screen: Screen[None]) -> None:
