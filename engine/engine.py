@@ -180,7 +180,7 @@ class Engine:
         self.decisions += outcome.decisions
 
     async def _sync_journals(self) -> None:
-        await asyncio.to_thread(self.paper.sync)
+        await self.paper.sync()
         await self.path.journal.flush()
 
     async def _report(self, result: CycleResult) -> None:
@@ -190,7 +190,7 @@ class Engine:
         """What was filled since the last cycle, and that no paper order rests any more: the book equals its journal."""
         self.paper.halt()
         try:
-            await asyncio.to_thread(self.paper.sync)
+            await self.paper.sync()
             await self.reporter.positions.write_off_loop(self.paper.document())
         except OSError as error:  # the journal has it all, and the next engine rebuilds the book from it
             self.reporter.emit(EventType.WRITE_FAILED, f"{Home.positions.path}: {error}", severity="error")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 _NEEDS_FLOOR = frozenset({"greater", "greater_or_equal", "between"})
 _NEEDS_CAP = frozenset({"less", "less_or_equal", "between"})
@@ -72,6 +73,7 @@ class Strike:
             case _:
                 return self.floor <= value <= self.cap
 
+    @lru_cache(maxsize=4096)  # noqa: B019  (a strike is a value: whoever holds an equal one finds it)
     def interval(self, step: Decimal) -> Interval:
         """The latent values that, rounded to the publisher's `step`, make the strike hold.
 

@@ -96,7 +96,9 @@ class BookSnapshot:
 
 
 def freeze(book: BookView) -> BookSnapshot:
-    """`book` as it is now; a live one sorts its levels anew each time it is asked."""
+    """`book` as it is now; one that stands still is itself."""
+    if isinstance(book, BookSnapshot):
+        return book
     return BookSnapshot(
         book.ticker, tuple(book.bids("YES")), tuple(book.bids("NO")), book.age_s, book.stale, book.as_of
     )

@@ -7,6 +7,7 @@ with them, and `behind` tells the desk to rest nothing new.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Ledger:
         self._fills = JournalWriter(home, Home.fills, emit, clock=clock)
         self._trades = JournalWriter(home, Home.trades, emit, clock=clock)
         self._waiting: deque[ShadowTrade | MasterTrade] = deque()
-        self._unsynced = False
+        self._unsynced: set[Journal] = set()
         self._complained = False
         self._unreadable = 0
         self.book = Book()
@@ -57,6 +58,7 @@ class Ledger:
         told = {str(line.get("trade_id")) for line in self._read_trades()}
         missing = [trade for trade in closed if trade.trade_id not in told]
         self._waiting = deque(missing)
+        self._unsynced = {Home.fills, Home.trades}  # a run that died may have left lines that no disk has
         self.flush()
         if self._unreadable:
             self._emit(
@@ -76,27 +78,26 @@ class Ledger:
         """Write what waits, in order. Disk trouble is journalled once and leaves the rest waiting."""
         while self._waiting:
             line = self._waiting[0]
+            journal = self._fills if isinstance(line, ShadowTrade) else self._trades
             try:
-                (self._fills if isinstance(line, ShadowTrade) else self._trades).append(line, sync=False)
+                journal.append(line, sync=False)
             except OSError as error:
                 self._complain(error)
                 return
             self._waiting.popleft()
-            self._unsynced, self._complained = True, False
+            self._unsynced.add(journal.entry)
+            self._complained = False
             closed = self.book.apply(line) if isinstance(line, ShadowTrade) else None
             if closed is not None:
                 self._waiting.appendleft(closed)
 
-    def sync(self) -> None:
-        """Make every line so far survive a power cut; waits for the disk, so call it off the loop. Raises OSError."""
-        if not self._unsynced:
-            return
-        self._unsynced = False
+    async def sync(self) -> None:
+        """Make every line so far survive a power cut; both journals wait for the disk together. Raises OSError."""
+        waiting, self._unsynced = self._unsynced, set()
         try:
-            for entry in (Home.fills, Home.trades):
-                self._sync(entry)
-        except OSError:
-            self._unsynced = True
+            await asyncio.gather(*(asyncio.to_thread(self._sync, entry) for entry in waiting))
+        except BaseException:
+            self._unsynced |= waiting
             raise
 
     def close(self) -> None:

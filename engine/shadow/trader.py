@@ -52,7 +52,7 @@ class _Tally:
 
 
 class PaperTrader:
-    """The ladders desk on the paper venue, with its book. Single-threaded, but for `sync`."""
+    """The ladders desk on the paper venue, with its book. Single-threaded."""
 
     def __init__(
         self,
@@ -140,9 +140,9 @@ class PaperTrader:
             books_fresh_s=self._books_fresh_s,
         )
 
-    def sync(self) -> None:
-        """Make the journals durable; waits for the disk: call it in a thread, before the document. Raises OSError."""
-        self._ledger.sync()
+    async def sync(self) -> None:
+        """Make the journals durable, before the document is written; waits for the disk. Raises OSError."""
+        await self._ledger.sync()
 
     def close(self) -> None:
         """Take every order back and close the journals."""
@@ -174,7 +174,8 @@ class PaperTrader:
 
     def _quote(self, market: MarketInfo, view: BookView | None, now: datetime, level: Level, tally: _Tally) -> None:
         holding = Holding(self._ledger.book.net(market.ticker))
-        verdict = self._desk.judge(market, view, holding, now)
+        terms = self._desk.terms(market, now)
+        verdict = self._desk.judge(market, terms, view, holding, now)
         if verdict.fair is None:
             self._fair.pop(market.ticker, None)
         else:
@@ -182,7 +183,7 @@ class PaperTrader:
         if verdict.reason is not None:
             tally.reasons[market.ticker] = verdict.reason
         tally.proposals.extend(verdict.proposals)
-        self._review(market, verdict, view, holding, tally, now=now, level=level)
+        self._review(verdict, terms, view, holding, tally, level=level)
         if view is None or level >= Level.HALT or self._ledger.behind:
             return
         for proposal in verdict.proposals:
@@ -193,18 +194,15 @@ class PaperTrader:
 
     def _review(
         self,
-        market: MarketInfo,
         verdict: Verdict,
+        terms: Terms | NoQuote,
         view: BookView | None,
         holding: Holding,
         tally: _Tally,
         *,
-        now: datetime,
         level: Level,
     ) -> None:
-        orders = self._venue.of(market.ticker)
-        terms: Terms | NoQuote = self._desk.terms(market, now) if orders else NoQuote.NO_EDGE
-        for order in orders:
+        for order in self._venue.of(verdict.ticker):
             lagging = self._lagging.get(order.order_id, 0)
             resting = Resting(order.ticket.side, order.ticket.price, order.remaining, order.queue.ahead, lagging)
             decision = review(resting, verdict, terms, view, holding)

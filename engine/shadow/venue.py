@@ -149,7 +149,7 @@ class PaperVenue:
         mine = self.of(book.ticker)
         if not mine or book.stale:
             return []
-        book = freeze(book)  # a live book sorts its levels each time it is asked
+        book = freeze(book)  # a live book is spelt out anew each time it is asked
         if is_crossed(book):
             return []
         fills = []

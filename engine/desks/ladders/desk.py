@@ -53,9 +53,10 @@ class LaddersDesk:
     models: Mapping[str, Model]
     books_fresh_s: float
 
-    def judge(self, market: MarketInfo, book: BookView | None, holding: Holding, at: datetime) -> Verdict:
-        """One strike at market time `at`: proposals for the sides that pay enough, or the reason why none does."""
-        terms = self.terms(market, at)
+    def judge(
+        self, market: MarketInfo, terms: Terms | NoQuote, book: BookView | None, holding: Holding, at: datetime
+    ) -> Verdict:
+        """One strike at market time `at`, on its `terms` then: proposals for the sides that pay enough, or why none."""
         if isinstance(terms, NoQuote):
             return Verdict(market.ticker, None, reason=terms)
         closed = _not_open(market, at)
@@ -118,11 +119,11 @@ def _side(terms: Terms, book: BookView, side: Side, holding: Holding) -> Proposa
     family, fair = terms.family, fair_of(side, terms.fair)
     count = min(family.contracts, holding.room(side, family.max_position))
     judged = count or family.contracts  # with no room left the edge still tells POSITION_LIMIT from NO_EDGE
-    prices = tuple(maker_prices(book, side, terms.market.grid))
-    for price in prices:
+    price = None
+    for price in maker_prices(book, side, terms.market.grid):
         ev = expected_value(fair, price, judged, terms.fees)
         if ev >= family.min_edge * judged:
             if not count:
                 return NoQuote.POSITION_LIMIT
             return Proposal(terms.market.ticker, family.name, side, price, count, fair, ev // count, ev)
-    return NoQuote.NO_EDGE if prices or fair < family.min_edge else NoQuote.NO_REFERENCE
+    return NoQuote.NO_EDGE if price is not None or fair < family.min_edge else NoQuote.NO_REFERENCE

@@ -24,7 +24,7 @@ class Book:
     `received_ns` our CLOCK_BOOTTIME when the newest frame came.
     """
 
-    __slots__ = ("_asks", "_best_ask", "_best_bid", "_bids", "as_of_ms", "received_ns", "stale", "ticker")
+    __slots__ = ("_asks", "_best_ask", "_best_bid", "_bids", "_levels", "as_of_ms", "received_ns", "stale", "ticker")
 
     def __init__(self, ticker: str) -> None:
         self.ticker = ticker
@@ -35,6 +35,7 @@ class Book:
         self._asks: dict[Price, Count] = {}
         self._best_bid: Price | None = None
         self._best_ask: Price | None = None
+        self._levels: BookLevels | None = None
 
     @property
     def best_bid(self) -> Price | None:
@@ -51,14 +52,16 @@ class Book:
         return (self._bids if side is BookSide.BID else self._asks).get(price, 0)
 
     def levels(self) -> BookLevels:
-        """The whole book, best first."""
-        bids = tuple(sorted(self._bids.items(), reverse=True))
-        return BookLevels(self.ticker, bids, tuple(sorted(self._asks.items())))
+        """The whole book, best first; sorted once for each change."""
+        if self._levels is None:
+            bids = tuple(sorted(self._bids.items(), reverse=True))
+            self._levels = BookLevels(self.ticker, bids, tuple(sorted(self._asks.items())))
+        return self._levels
 
     def replace(self, bids: Iterable[tuple[Price, Count]], asks: Iterable[tuple[Price, Count]]) -> None:
         """Take a snapshot: the book is what it says, and fresh. Raises BookDamaged and keeps the old levels."""
         new_bids, new_asks = self._side(bids), self._side(asks)
-        self._bids, self._asks = new_bids, new_asks
+        self._bids, self._asks, self._levels = new_bids, new_asks, None
         self._best_bid = max(new_bids, default=None)
         self._best_ask = min(new_asks, default=None)
         self.stale = None
@@ -73,6 +76,7 @@ class Book:
             levels.pop(price, None)
         else:
             raise BookDamaged(f"{self.ticker}: {side} at {price} falls to {count}")
+        self._levels = None
         if side is _BID:
             best = self._best_bid
             if count and (best is None or price > best):

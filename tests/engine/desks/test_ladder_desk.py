@@ -47,7 +47,7 @@ BOOK = BookSnapshot(MARKET.ticker, yes=((4600, 2000), (4500, 5000)), no=((4700, 
 def judge(
     market: MarketInfo = MARKET, book: BookSnapshot | None = BOOK, net: int = 0, desk: LaddersDesk = DESK
 ) -> Verdict:
-    return desk.judge(market, book, Holding(net), NOW)
+    return desk.judge(market, desk.terms(market, NOW), book, Holding(net), NOW)
 
 
 def test_it_bids_for_both_sides_when_both_pay_improving_by_a_tick_without_crossing() -> None:

@@ -14,7 +14,7 @@ import pytest
 from engine.desks.ladders.desk import Holding, LaddersDesk
 from engine.desks.ladders.families import families_of
 from engine.desks.ladders.models import ConfiguredModel
-from engine.desks.ladders.verdict import NoQuote
+from engine.desks.ladders.verdict import NoQuote, Verdict
 from engine.levels import Level
 from engine.market.fees import FeeSchedule
 from engine.market.grid import PriceGrid
@@ -82,11 +82,15 @@ def desk(settings: Settings) -> LaddersDesk:
     return LaddersDesk(families, {name: ConfiguredModel(each) for name, each in families.items()}, 10)
 
 
+def judge(ladders: LaddersDesk, market: MarketInfo, book: BookSnapshot, at: datetime) -> Verdict:
+    return ladders.judge(market, ladders.terms(market, at), book, Holding(), at)
+
+
 def test_the_new_york_ladder_gets_quotes_and_a_reason_for_each_strike_without() -> None:
     markets = load("KXHIGHNY-26OCT04.json")["markets"]
     at = datetime(2026, 10, 3, 17, 25, tzinfo=UTC)
-    judge = desk(settings("WEATHER", mean=64.0, spread=2.2)).judge
-    verdicts = [judge(info(each, "WEATHER", "quadratic"), quoted(each), Holding(), at) for each in markets]
+    ladders = desk(settings("WEATHER", mean=64.0, spread=2.2))
+    verdicts = [judge(ladders, info(each, "WEATHER", "quadratic"), quoted(each), at) for each in markets]
     assert len(verdicts) == 6
     assert sum(bool(verdict.proposals) for verdict in verdicts) >= 3
     assert all(verdict.proposals or verdict.reason for verdict in verdicts)
@@ -106,22 +110,22 @@ def test_the_live_cpi_book_gets_a_quote_at_or_inside_its_best_bid() -> None:
     )  # fmt: skip
     at = datetime(2026, 7, 7, 15, tzinfo=UTC)
     view = BookSnapshot(market.ticker, sides["yes"], sides["no"])
-    verdict = desk(settings("CPI", mean=0.0, spread=0.12)).judge(market, view, Holding(), at)
+    ladders = desk(settings("CPI", mean=0.0, spread=0.12))
+    verdict = judge(ladders, market, view, at)
     (proposal,) = verdict.proposals
     # bid 0.89, ask 0.90: no room inside
     assert (proposal.side, proposal.price) == ("YES", 8900)
     assert verdict.fair is not None and verdict.fair > 9_800
     closed = replace(market, status=MarketStatus.CLOSED)
-    judged = desk(settings("CPI", mean=0.0, spread=0.12)).judge(closed, view, Holding(), at)
+    judged = judge(ladders, closed, view, at)
     assert judged.reason is NoQuote.MARKET_CLOSED
 
 
 def test_a_strike_that_is_no_number_is_named() -> None:
     markets = load("KXFEDDECISION-26OCT.json")["markets"]
-    judge = desk(settings("CPI")).judge
     at = datetime(2026, 10, 3, 17, 25, tzinfo=UTC)
     for each in markets:
-        verdict = judge(info(each, "CPI", "quadratic"), quoted(each), Holding(), at)
+        verdict = judge(desk(settings("CPI")), info(each, "CPI", "quadratic"), quoted(each), at)
         assert verdict.reason is NoQuote.UNSUPPORTED_STRIKE
 
 

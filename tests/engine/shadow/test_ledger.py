@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,12 +91,90 @@ def test_a_fill_is_on_file_before_it_is_in_the_book(tmp_path: Path, monkeypatch:
     assert order == ["file", "book"]
 
 
+class Disk:
+    """Which files were fsynced, by name; refuses those it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.synced: list[str] = []
+        self.refuses: set[str] = set()
+        self._fsync = os.fsync
+        monkeypatch.setattr("engine.shadow.ledger.os.fsync", self)
+
+    def __call__(self, fd: int) -> None:
+        name = Path(f"/proc/self/fd/{fd}").readlink().name
+        if name in self.refuses:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self.synced.append(name)
+        self._fsync(fd)
+
+    def told(self) -> set[str]:
+        synced, self.synced = set(self.synced), []
+        return synced
+
+
+FILLS, TRADES = Path(Home.fills.path).name, Path(Home.trades.path).name
+
+
+async def test_only_journals_with_new_lines_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, disk = opened(home_in(tmp_path)), Disk(monkeypatch)
+    await ledger.sync()
+    assert disk.told() == set()
+    ledger.record(LINES[0])  # closes nothing
+    await ledger.sync()
+    assert disk.told() == {FILLS}
+    await ledger.sync()
+    assert disk.told() == set()
+    ledger.record(LINES[1])
+    await ledger.sync()
+    assert disk.told() == {FILLS, TRADES}
+
+
+async def test_lines_that_a_dead_run_left_are_made_durable_before_a_book_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = home_in(tmp_path)
+    for line in LINES:
+        opened(home).record(line)
+    second = opened(home)
+    second.recover()
+    disk = Disk(monkeypatch)
+    await second.sync()
+    assert disk.told() == {FILLS, TRADES}
+
+
+async def test_a_journal_the_disk_refused_is_waited_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, disk = opened(home_in(tmp_path)), Disk(monkeypatch)
+    for line in LINES:
+        ledger.record(line)
+    disk.refuses = {FILLS}
+    with pytest.raises(OSError, match="Input/output"):
+        await ledger.sync()
+    disk.refuses = set()
+    disk.told()
+    await ledger.sync()
+    assert FILLS in disk.told()
+
+
+async def test_a_wait_for_the_disk_that_was_given_up_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, disk = opened(home_in(tmp_path)), Disk(monkeypatch)
+    ledger.record(LINES[0])
+    waiting = asyncio.ensure_future(ledger.sync())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    disk.told()
+    await ledger.sync()
+    assert FILLS in disk.told()
+
+
 def test_a_second_run_finds_the_book_and_writes_nothing_again(tmp_path: Path) -> None:
     home = home_in(tmp_path)
     first = opened(home)
     for line in LINES:
         first.record(line)
-    first.sync()
     second = opened(home)
     recovery = second.recover()
     assert second.book == first.book
