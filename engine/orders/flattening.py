@@ -98,7 +98,7 @@ class Flattening:
         for fill in await self.path.rest.fills(since=from_milliseconds(since_ms)):
             at_ms = 0 if fill.at is None else milliseconds(fill.at)
             latest = max(latest, at_ms)
-            order = self.path.orders.find(None, fill.order_id)
+            order = self.path.orders.find(None, fill.order_id, fill.ticker)
             if order is not None:
                 own = OwnFill(fill.trade_id, fill.count, fill.price, fill.fee, at_ms)
                 self.path.hear(order, Filled(fill.order_id, own))

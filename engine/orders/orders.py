@@ -41,9 +41,10 @@ class Orders:
         order = self.by_id[plan.client_order_id] = Order(plan)
         return order
 
-    def find(self, client_order_id: str | None, order_id: str) -> Order | None:
-        """The order of either name."""
-        return self.by_id.get(client_order_id or "") or self.by_id.get(self._names.get(order_id, ""))
+    def find(self, client_order_id: str | None, order_id: str, ticker: str) -> Order | None:
+        """The order of either name; one in another market than was meant is not ours, whatever it is called."""
+        order = self.by_id.get(client_order_id or "") or self.by_id.get(self._names.get(order_id, ""))
+        return order if order is not None and order.plan.ticker == ticker else None
 
     def apply(self, order: Order, evidence: Evidence) -> Order:
         """The order with one more piece of evidence, kept."""

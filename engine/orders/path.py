@@ -147,7 +147,7 @@ class OrderPath:
 
     def on_frame(self, frame: Fill | UserOrder) -> None:
         """What the feed says of our account. Of an order without a name yet the listing will tell."""
-        order = self.orders.find(frame.client_order_id, frame.order_id)
+        order = self.orders.find(frame.client_order_id, frame.order_id, frame.ticker)
         if order is None:
             return
         if isinstance(frame, Fill):

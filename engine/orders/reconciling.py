@@ -51,12 +51,12 @@ def reach(orders: Orders, known_until: datetime) -> datetime:
 def evidence(orders: Orders, listed: Listed) -> Iterable[tuple[Order, Evidence]]:
     """What the listings say of our orders; orders before fills, whose names come from them."""
     for each in (*listed.recent, *listed.resting):
-        order = orders.find(each.client_order_id, each.order_id)
+        order = orders.find(each.client_order_id, each.order_id, each.ticker)
         if order is not None:
             at_ms = 0 if each.updated is None else milliseconds(each.updated)
             yield order, Told(each.order_id, each.status, each.filled, each.remaining, at_ms)
     for fill in listed.fills:
-        order = orders.find(None, fill.order_id)
+        order = orders.find(None, fill.order_id, fill.ticker)
         if order is not None:
             at_ms = 0 if fill.at is None else milliseconds(fill.at)
             yield order, Filled(fill.order_id, OwnFill(fill.trade_id, fill.count, fill.price, fill.fee, at_ms))
@@ -64,7 +64,7 @@ def evidence(orders: Orders, listed: Listed) -> Iterable[tuple[Order, Evidence]]
 
 def foreign(orders: Orders, listed: Listed) -> list[ListedOrder]:
     """Orders that rest and that nobody of us intended."""
-    return [order for order in listed.resting if orders.find(order.client_order_id, order.order_id) is None]
+    return [each for each in listed.resting if orders.find(each.client_order_id, each.order_id, each.ticker) is None]
 
 
 def out_of_place(orders: Orders, listed: Listed) -> dict[str, tuple[Count, Count]]:
@@ -123,7 +123,7 @@ def _strange_fills(orders: Orders, listed: Listed) -> list[str]:
     return [
         f"{fill.trade_id} in {fill.ticker}"
         for fill in listed.fills
-        if orders.find(None, fill.order_id) is None
+        if orders.find(None, fill.order_id, fill.ticker) is None
         and fill.ticker not in orders.settled
         and (fill.at is None or milliseconds(fill.at) > orders.flat_ms)
     ]
@@ -132,7 +132,7 @@ def _strange_fills(orders: Orders, listed: Listed) -> list[str]:
 def _risen(orders: Orders, listed: Listed) -> Iterator[Order]:
     """Orders that have ended, and that the exchange still lists when no lag explains it any more."""
     for each in listed.resting:
-        order = orders.find(each.client_order_id, each.order_id)
+        order = orders.find(each.client_order_id, each.order_id, each.ticker)
         if order is not None and order.state in (State.CANCELLED, State.FILLED, State.ENDING):
             ended_ms = 0 if order.word is None else order.word.at_ms
             if milliseconds(listed.market_at - LAG) > ended_ms:
