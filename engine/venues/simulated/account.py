@@ -162,7 +162,7 @@ class Account:
         """What holding back for `order`, too, would take on top of what is held back in its market now."""
         held = self.holdings.get(order.ticker)
         cover = {} if held is None else self._cover(held)
-        reserve = self.reserves.get(order.ticker, Reserve())
+        reserve = self.reserves.get(order.ticker) or Reserve()
         return reserve.with_order(order, self._fee(order, market), cover) - reserve.needed(cover)
 
     def rest(self, order: ClientOrder, market: Market) -> None:
@@ -184,7 +184,9 @@ class Account:
     def recount(self, order: ClientOrder, market: Market) -> None:
         """Hold back for a resting order as it is now."""
         if order.order_id in self.resting.get(order.ticker, ()):
-            reserve = self.reserves.setdefault(order.ticker, Reserve())
+            reserve = self.reserves.get(order.ticker)
+            if reserve is None:
+                reserve = self.reserves[order.ticker] = Reserve()
             self._gross += reserve.count(order, self._fee(order, market))
 
     def settle(self, ticker: str, value: Price, result: str, settled: Instant) -> Settlement | None:

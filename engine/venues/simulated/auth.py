@@ -7,7 +7,6 @@ are real time, whatever the market's clock says.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,7 +107,7 @@ class Doorkeeper:
             _verify(
                 caller.key.public_key, base64.b64decode(signature, validate=True), f"{stamp}{method}{path}".encode()
             )
-        except (binascii.Error, InvalidSignature):
+        except (ValueError, InvalidSignature):
             raise _authentication_error("INCORRECT_API_KEY_SIGNATURE") from None
         return caller
 

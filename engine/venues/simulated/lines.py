@@ -41,12 +41,62 @@ def line_of(scope: Mapping[str, Any]) -> Line:
     return line
 
 
+class JoinedTransport(asyncio.Transport):
+    """A transport that writes once in a turn of the loop.
+
+    uvicorn writes head and body of an answer one after the other, and to send is the dearest part of a small answer.
+    """
+
+    def __init__(self, raw: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._raw = raw
+        self._loop = loop
+        self._waiting: list[bytes | bytearray | memoryview] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not data:
+            return
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._raw.close()
+
+    def abort(self) -> None:
+        self._waiting.clear()
+        self._raw.abort()
+
+    def is_closing(self) -> bool:
+        return self._raw.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._raw.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._raw.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._raw.resume_reading()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            joined, self._waiting = b"".join(self._waiting), []
+            self._raw.write(joined)
+
+
 class RestProtocol(H11Protocol):
-    """uvicorn's HTTP, which lets a fault drop the connection."""
+    """uvicorn's HTTP, which lets a fault drop the connection, and writes an answer in one go."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._raw = transport
+        super().connection_made(JoinedTransport(transport, self.loop))
         self.app_state = {**self.app_state, _LINE: self}
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self.transport = self._raw
+        super().handle_websocket_upgrade(event)
 
     def cut(self) -> None:
         self.transport.abort()

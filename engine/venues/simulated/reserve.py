@@ -26,6 +26,11 @@ class Counted:
         """What a contract costs its buyer: of YES at the price, of NO at what is left to a dollar."""
         return self.price if self.side is Side.BID else ONE_DOLLAR - self.price
 
+    @property
+    def held(self) -> Micros:
+        """What is held back while there is no position to close."""
+        return self.paid * self.count + self.fee
+
 
 @dataclass(slots=True)
 class Reserve:
@@ -33,14 +38,14 @@ class Reserve:
 
     gross: Micros = 0
     orders: dict[str, Counted] = field(default_factory=dict)
-    _levels: dict[Side, dict[Price, Count]] = field(default_factory=lambda: {side: {} for side in Side})
+    _levels: dict[Side, dict[Price, Count]] = field(default_factory=lambda: {Side.BID: {}, Side.ASK: {}})
 
     def count(self, order: Order, fee: Micros) -> Micros:
         """Count an order as it is now; by how much `gross` has risen."""
         before = self.gross
         self._remove(order.order_id)
         if order.remaining:
-            self._add(order.order_id, Counted(order.side, order.price, order.remaining, fee))
+            self._add(order.order_id, _counted(order, fee))
         return self.gross - before
 
     def drop(self, order_id: str) -> Micros:
@@ -52,6 +57,8 @@ class Reserve:
     def with_order(self, order: Order, fee: Micros, cover: dict[Side, Count]) -> Micros:
         """What would be held back with `order` counted, too, or as it is to become."""
         kept = self.orders.get(order.order_id)
+        if kept is None and not any(cover.values()):
+            return self.gross + _counted(order, fee).held
         self.count(order, fee)
         wanted = self.needed(cover)
         self._remove(order.order_id)
@@ -77,7 +84,7 @@ class Reserve:
         self.orders[order_id] = item
         levels = self._levels[item.side]
         levels[item.price] = levels.get(item.price, 0) + item.count
-        self.gross += item.paid * item.count + item.fee
+        self.gross += item.held
 
     def _remove(self, order_id: str) -> None:
         item = self.orders.pop(order_id, None)
@@ -87,4 +94,8 @@ class Reserve:
         levels[item.price] -= item.count
         if not levels[item.price]:
             del levels[item.price]
-        self.gross -= item.paid * item.count + item.fee
+        self.gross -= item.held
+
+
+def _counted(order: Order, fee: Micros) -> Counted:
+    return Counted(order.side, order.price, order.remaining, fee)

@@ -95,7 +95,7 @@ def add_key(house: House, asked: Asked) -> Any:
 
 def generate_key(house: House, asked: Asked) -> Any:
     fields = Fields.of("GenerateApiKeyRequest", asked.body)
-    kind = KeyType(fields.word("key_type", tuple(KeyType)) if fields.text("key_type") else KeyType.RSA)
+    kind = fields.word("key_type", KeyType) if fields.text("key_type") else KeyType.RSA
     private_key = make(kind)
     key = _admit(house, asked, fields, private_key.public_key())
     text = pem(private_key, pkcs1=kind is KeyType.RSA).decode()

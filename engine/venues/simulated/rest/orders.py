@@ -66,7 +66,7 @@ def amend_order(house: House, asked: Asked) -> Any:
     _only_shard(fields)
     wanted = Amendment(
         fields.required("ticker"),
-        Side(fields.word("side", tuple(Side))),
+        fields.word("side", Side),
         price(fields.required("price")),
         count(fields.required("count")),
         fields.text("client_order_id"),
@@ -122,10 +122,10 @@ def _create(house: House, asked: Asked, fields: Fields) -> wire.Body:
 def read_order(fields: Fields) -> OrderRequest:
     """A create request in our units. Raises Refusal for what cannot be read; what is not allowed comes later."""
     ticker = fields.required("ticker")
-    side = Side(fields.word("side", tuple(Side)))
+    side = fields.word("side", Side)
     wanted, at = fields.required("count"), fields.required("price")
-    time_in_force = TimeInForce(fields.word("time_in_force", tuple(TimeInForce)))
-    self_trade = SelfTrade(fields.word("self_trade_prevention_type", tuple(SelfTrade)))
+    time_in_force = fields.word("time_in_force", TimeInForce)
+    self_trade = fields.word("self_trade_prevention_type", SelfTrade)
     expires = fields.integer("expiration_time")
     _only_shard(fields)
     return OrderRequest(

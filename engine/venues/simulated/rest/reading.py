@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from engine.venues.simulated.instants import SECOND, Instant
 from engine.venues.simulated.refusals import Refusal, invalid_query, refuse, undecodable
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=StrEnum)
 _GO_KINDS: dict[type, str] = {
     int: "number",
     float: "number",
@@ -135,12 +137,13 @@ class Fields:
             raise self._invalid(name, "required")
         return value
 
-    def word(self, name: str, allowed: Iterable[str]) -> str:
+    def word(self, name: str, words: type[Word]) -> Word:
         """A required string out of a few."""
         value = self.required(name)
-        if value not in allowed:
-            raise self._invalid(name, "oneof")
-        return value
+        try:
+            return words(value)
+        except ValueError:
+            raise self._invalid(name, "oneof") from None
 
     def flag(self, name: str) -> bool:
         return bool(self._typed(name, bool, "bool"))

@@ -56,6 +56,12 @@ def test_a_signed_request_is_its_account(door: Door) -> None:
     assert door.keeper.require(door.headers(), "GET", PATH).account() is door.account
 
 
+@pytest.mark.parametrize("signature", ["", "not base64", "é", "AAAA", "A" * 5_000])
+def test_a_signature_that_is_none_is_wrong(door: Door, signature: str) -> None:
+    error = door.refused({**door.headers(), "kalshi-access-signature": signature})
+    assert error["details"] == "INCORRECT_API_KEY_SIGNATURE"
+
+
 @pytest.mark.parametrize("message", ["GET" + PATH + "?limit=1", "POST" + PATH, PATH, "GET/portfolio/balance"])
 def test_a_signature_over_anything_else_is_wrong(door: Door, message: str) -> None:
     assert door.refused(door.headers(message)) == {

@@ -19,7 +19,7 @@ from engine.venues.simulated.auth import Caller, Doorkeeper
 from engine.venues.simulated.credentials import ApiKey, KeyType, make
 from engine.venues.simulated.dating import Dated
 from engine.venues.simulated.instants import SECOND, to_datetime
-from engine.venues.simulated.lines import Gone, frame
+from engine.venues.simulated.lines import Gone, JoinedTransport, frame
 from engine.venues.simulated.rest.frame import House
 from engine.venues.simulated.server import Pace, Server, application
 from engine.venues.simulated.stream import Outbox, Stream
@@ -149,3 +149,44 @@ def test_frames_of_any_length_are_read_as_they_were_written(length: int) -> None
     client.receive_data(b"".join(frame(text.encode())))
     (received,) = client.events_received()
     assert (received.opcode, received.data.decode(), received.fin) == (Opcode.TEXT, text, True)
+
+
+class Socket(asyncio.Transport):
+    """Keeps what is sent, each time apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+        self.ended = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent.append(bytes(data))
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        self.ended = "cut"
+
+
+async def test_head_and_body_of_an_answer_leave_in_one_go() -> None:
+    socket = Socket()
+    line = JoinedTransport(socket, asyncio.get_running_loop())
+    for part in (b"head ", b"body", b""):
+        line.write(part)
+    assert socket.sent == []
+    await asyncio.sleep(0)
+    assert socket.sent == [b"head body"]
+    line.write(b"next")
+    await asyncio.sleep(0)
+    assert socket.sent == [b"head body", b"next"]
+
+
+async def test_a_connection_that_closes_says_what_it_had_to_say_and_one_that_is_cut_does_not() -> None:
+    for end, left in (("close", [b"last words"]), ("abort", [])):
+        socket = Socket()
+        line = JoinedTransport(socket, asyncio.get_running_loop())
+        line.write(b"last words")
+        getattr(line, end)()
+        await asyncio.sleep(0)
+        assert (socket.sent, socket.ended) == (left, {"close": "closed", "abort": "cut"}[end])
