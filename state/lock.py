@@ -102,6 +102,20 @@ class Lock:
             raise ValueError(f"lock {self.name} is not held")
         return self._fd
 
+    def stands(self, folder: int) -> bool:
+        """Whether the file held is the one that others find in `folder` (a descriptor); else it excludes nobody.
+
+        What cannot be told counts as standing: no other process could open the file either.
+        """
+        try:
+            return os.path.samestat(
+                os.stat(self._path.name, dir_fd=folder, follow_symlinks=False), os.fstat(self.fileno())
+            )
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
     def release(self) -> None:
         """Let go of this process's share; a child that inherited the descriptor keeps its own."""
         if self._fd is not None:

@@ -74,22 +74,28 @@ def run(home: Home, clock: Clock) -> int:
         emit(EventType.ALREADY_RUNNING, str(held), severity="warning")
         print(f"flightdeck up: {held}", file=sys.stderr)
         return os.EX_TEMPFAIL
-    return asyncio.run(_supervise(home, settings, clock, emit, engine))
+    return asyncio.run(_supervise(home, settings, clock, emit, own, engine))
 
 
-async def _supervise(home: Home, settings: Settings, clock: Clock, emit: Events, engine_lock: Lock) -> int:
+async def _supervise(home: Home, settings: Settings, clock: Clock, emit: Events, own: Lock, engine: Lock) -> int:
     sentinel.prepare(home)
     anchor = sentinel.Anchor(home)
     kill.disarm(anchor, clock, by=f"supervisor {os.getpid()}", why="a new supervisor drops an earlier start")
-    supervisor = build(home, settings, clock, emit, anchor, engine_lock)
+    supervisor = build(home, settings, clock, emit, anchor, own, engine)
     code = await supervisor.run()
-    if supervisor.engine.fault:
-        print(f"flightdeck up: {supervisor.engine.fault}", file=sys.stderr)
+    if supervisor.fault:
+        print(f"flightdeck up: {supervisor.fault}", file=sys.stderr)
     return code
 
 
 def build(
-    home: Home, settings: Settings, clock: Clock, emit: Events, anchor: sentinel.Anchor, engine_lock: Lock
+    home: Home,
+    settings: Settings,
+    clock: Clock,
+    emit: Events,
+    anchor: sentinel.Anchor,
+    own_lock: Lock,
+    engine_lock: Lock,
 ) -> Supervisor:
     """All parts of a supervisor. Raises ConfigError and VenueError, each a clear line."""
     options, stopping = settings.supervisor, asyncio.Event()
@@ -128,6 +134,7 @@ def build(
         emit=emit,
         stopping=stopping,
         schedule=Schedule(home, options.schedule, emit),
+        locks=(own_lock, engine_lock),
     )
 
 

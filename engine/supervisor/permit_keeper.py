@@ -54,12 +54,14 @@ class PermitKeeper:
 
     def judge(self) -> None:
         """One verdict. A permit that cannot be written runs out by itself; that is told as its reason."""
-        found = self.evidence.gather(self.anchor.look(), self.keeper.pid, self.resting.verified)
-        reasons = withheld(found, self.limits)
-        if self._retired:
-            reasons = ("the supervisor is stopping", *reasons)
+        reasons: tuple[str, ...] = ("the supervisor is stopping",) if self._retired else ()
         try:
-            self.office.set_aside_damaged_start()
+            self.office.drop_void_start()
+        except OSError as error:
+            reasons += (f"void start cannot be dropped: {error.strerror}",)
+        found = self.evidence.gather(self.anchor.look(), self.keeper.pid, self.resting.verified)
+        reasons += withheld(found, self.limits)
+        try:
             if reasons:
                 self.withdraw()
             else:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from state import permit
+from state import kill, permit
 from state.clock import NANOS, Clock, stamp
 from state.events import EventType
 from state.healing import quarantine
@@ -187,15 +187,18 @@ class PermitOffice:
             permit.remove(self.anchor, permit.PERMIT)
         return found
 
-    def set_aside_damaged_start(self) -> None:
-        """A damaged armed.json permits nothing; it goes aside so that the next start finds its place free."""
+    def drop_void_start(self) -> None:
+        """A damaged start goes aside; one given to another supervisor, as that died, is taken back. Raises OSError."""
         try:
-            permit.read_sealed(self.anchor, permit.ARMED)
+            start = permit.read_sealed(self.anchor, permit.ARMED)
         except permit.Missing:
             return
         except permit.Refused as refused:
             kept = quarantine(self.anchor.home.path(Home.armed), self.clock)
             self.emit(EventType.DOCUMENT_HEALED, f"{Home.armed.path} was {refused} → {kept.name}", severity="warning")
+            return
+        if start.get("supervisor") != self.supervisor:
+            kill.disarm(self.anchor, self.clock, by=f"supervisor {os.getpid()}", why="given to another supervisor")
 
     def _set_aside_foreign(self) -> None:
         found = self._signature()

@@ -20,6 +20,7 @@ from state import kill
 from state.clock import Clock
 from state.events import EventType
 from state.home import Home
+from state.lock import Lock
 from state.sentinel import NAME, Anchor
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -45,8 +46,14 @@ class Supervisor:
     emit: Callable[..., None]
     stopping: asyncio.Event
     schedule: Schedule
+    locks: tuple[Lock, ...]
     _duties: set[asyncio.Task[None]] = field(default_factory=set)
-    _failed: bool = False
+    _failure: str = ""
+
+    @property
+    def fault(self) -> str:
+        """Why it ended unasked, in one line; empty when it was asked to."""
+        return self._failure or self.engine.fault
 
     async def run(self) -> int:
         """Supervise until a signal asks to stop or a duty fails; returns the exit code of the command."""
@@ -72,7 +79,7 @@ class Supervisor:
                 duty.cancel()
             await asyncio.gather(*duties, return_exceptions=True)  # `_ended` tells what they died of
             await self.resting.close()
-        return os.EX_SOFTWARE if self._failed else self.engine.exit_code
+        return os.EX_SOFTWARE if self._failure else self.engine.exit_code
 
     def _begin(self, name: str, duty: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(duty, name=name)
@@ -83,15 +90,13 @@ class Supervisor:
         """A duty that failed ends all, in good order: without supervision no permit, no engine, nothing resting."""
         self._duties.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is None:
-            return
-        self._failed = True
-        self.emit(
-            EventType.SUPERVISOR_FAILED,
-            f"{task.get_name()}: {type(error).__name__}: {error}; stopping",
-            severity="critical",
-            traceback="".join(traceback.format_exception(error)),
-        )
+        if error is not None:
+            told = "".join(traceback.format_exception(error))
+            self._fail(f"{task.get_name()}: {type(error).__name__}: {error}; stopping", traceback=told)
+
+    def _fail(self, why: str, **details: str) -> None:
+        self._failure = why
+        self.emit(EventType.SUPERVISOR_FAILED, why, severity="critical", **details)
         self.stopping.set()
 
     def _woken(self, names: frozenset[str]) -> None:
@@ -112,6 +117,17 @@ class Supervisor:
             self._withdraw()
         if self.enforcer.new(look):
             self._begin("kill enforcement", self.enforcer.enforce(look))
+        if not self.stopping.is_set():
+            self._hold()
+
+    def _hold(self) -> None:
+        """Without its locks it would not be the only one for long: end before a second engine can trade."""
+        for lock in self.locks:
+            if not lock.stands(self.anchor.fd):
+                self._fail(
+                    f"state/{lock.name}.lock is gone or another file: a second {lock.name} could start; stopping"
+                )
+                return
 
     def _withdraw(self) -> None:
         try:

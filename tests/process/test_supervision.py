@@ -98,6 +98,26 @@ def test_a_second_supervisor_is_refused_and_names_the_first(desk: Desk) -> None:
     assert desk.run("down") == 0
 
 
+def test_of_two_supervisors_between_which_the_locks_were_deleted_the_first_ends_in_good_order(desk: Desk) -> None:
+    desk.exchange()
+    first = desk.up()
+    for name in ("supervisor", "engine"):
+        desk.path(f"state/{name}.lock").unlink()
+    second = desk.start("up")
+    assert first.wait(30) == 70
+    assert desk.err(first).count("\n") == 1
+    assert ".lock is gone or another file" in desk.err(first)
+    desk.wait_for(
+        "the second one's engine beats", lambda: desk.document("bot_heartbeat").get("pid") in desk.processes()
+    )
+    assert sorted(desk.processes().values()) == ["engine", "exchange", "up"]
+    assert desk.resting() == []
+    desk.wait_for("start is taken", lambda: desk.run("kill", "start", "--confirm", "START") == 0)
+    desk.wait_for("orders rest", lambda: len(desk.resting()) == 6)
+    assert desk.run("down") == 0
+    assert second.wait(1) == 0
+
+
 def test_down_waits_until_everything_is_cancelled_and_gone(desk: Desk) -> None:
     desk.exchange()
     up = desk.up()

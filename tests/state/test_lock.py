@@ -121,6 +121,28 @@ def test_a_lock_on_a_deleted_file_excludes_nobody_so_the_new_file_is_locked(home
     first.release()
 
 
+@pytest.mark.parametrize("taken_away", [Path.unlink, lambda path: path.rename(path.with_name("aside"))])
+def test_who_holds_a_lock_can_tell_that_its_file_is_no_longer_the_one_others_find(
+    home: Home, clock: SimulatedClock, taken_away: Callable[[Path], object]
+) -> None:
+    folder = os.open(home.state, os.O_RDONLY | os.O_DIRECTORY)
+    with Lock(home, "engine", clock) as lock:
+        assert lock.stands(folder)
+        taken_away(home.state / "engine.lock")
+        assert not lock.stands(folder)
+        with Lock(home, "engine", clock):
+            assert not lock.stands(folder)
+    os.close(folder)
+
+
+def test_a_lock_in_a_home_that_moved_stands_in_its_folder_still(home: Home, clock: SimulatedClock) -> None:
+    folder = os.open(home.state, os.O_RDONLY | os.O_DIRECTORY)
+    with Lock(home, "engine", clock) as lock:
+        home.state.rename(home.root / "elsewhere")
+        assert lock.stands(folder)
+    os.close(folder)
+
+
 @pytest.mark.parametrize("inside", [b"", b"{", b"[]", b'{"pid":"x"}', b"\xff\xfe"])
 def test_a_holder_that_cannot_be_read_is_still_a_holder(inside: bytes, home: Home, clock: SimulatedClock) -> None:
     with Lock(home, "engine", clock):

@@ -15,6 +15,7 @@ from engine.supervisor.resting import RestingOrders
 from state.clock import SimulatedClock
 from state.events import EventType
 from state.home import Home
+from state.kill_record import recent
 from state.permit import Identity
 from state.sentinel import Anchor
 
@@ -99,6 +100,33 @@ def test_it_is_gone_at_the_first_judgement_after_a_cause(
     assert not granted(home)
     assert not (home.root / "elsewhere" / "permit.json").exists()
     assert EventType.PERMIT_WITHHELD in emit.types
+
+
+@pytest.mark.usefixtures("healthy")
+def test_a_start_that_a_person_gave_to_another_supervisor_is_taken_back_and_permits_nothing(
+    permits: PermitKeeper, home: Home, leave: Any, board: Board
+) -> None:
+    leave.arm(supervisor="76-1")
+    permits.judge()
+    assert not granted(home)
+    assert not home.path(Home.armed).exists()
+    assert board.state.permit_withheld == ("not started: armed.json missing",)
+    assert [event["act"] for event in recent(home)] == ["disarmed"]
+
+
+@pytest.mark.usefixtures("healthy")
+def test_a_start_of_another_supervisor_that_cannot_be_taken_back_permits_nothing_all_the_same(
+    permits: PermitKeeper, home: Home, leave: Any, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    permits.judge()
+    monkeypatch.setattr("state.kill.disarm", refuse)
+    leave.arm(supervisor="76-1")
+    permits.judge()
+    assert not granted(home)
+    assert board.state.permit_withheld == ("void start cannot be dropped: Read-only file system",)
 
 
 @pytest.mark.usefixtures("healthy")

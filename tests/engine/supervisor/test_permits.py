@@ -227,16 +227,16 @@ class TestOffice:
         self, office: PermitOffice, home: Home, emit: Any, raw: bytes
     ) -> None:
         home.path(Home.armed).write_bytes(raw)
-        office.set_aside_damaged_start()
+        office.drop_void_start()
         assert not home.path(Home.armed).exists()
         assert len(list(home.state.glob("armed.json.corrupted.*.json"))) == 1
         assert emit.types == [EventType.DOCUMENT_HEALED]
 
     def test_a_good_start_and_a_missing_one_are_left_alone(self, office: PermitOffice, home: Home, leave: Any) -> None:
-        office.set_aside_damaged_start()
+        office.drop_void_start()
         leave.arm()
         before = home.path(Home.armed).read_bytes()
-        office.set_aside_damaged_start()
+        office.drop_void_start()
         assert home.path(Home.armed).read_bytes() == before
 
     def test_the_permit_carries_what_it_was_given_to(

@@ -21,6 +21,7 @@ from engine.venues.kalshi.errors import Ambiguous, Unavailable
 from state.clock import SimulatedClock
 from state.events import EventType
 from state.home import Home
+from state.lock import Lock
 from state.permit import Identity
 from state.sentinel import Anchor
 
@@ -34,6 +35,7 @@ class Straw:
         self.evidence = evidence
         self.pid: int | None = None
         self.exit_code = os.EX_OK
+        self.fault = ""
         self.fails: asyncio.Future[None] | None = None
         self.stopped = 0
         self.permit_at_stop: bool | None = None
@@ -70,6 +72,9 @@ def supervisor(
     home: Home, clock: SimulatedClock, anchor: Anchor, room: EvidenceRoom, identity: Identity, resting: RestingOrders,
     straw: Any, board: Board, emit: Any,
 ) -> Iterator[Supervisor]:  # fmt: skip
+    locks = Lock(home, "supervisor", clock), Lock(home, "engine", clock)
+    for lock in locks:
+        lock.acquire()
     permit = PermitKeeper(
         clock=clock,
         anchor=anchor,
@@ -95,7 +100,10 @@ def supervisor(
         emit=emit,
         stopping=asyncio.Event(),
         schedule=Schedule(home, (), emit),
+        locks=locks,
     )
+    for lock in locks:
+        lock.release()
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +205,18 @@ async def test_a_duty_that_fails_ends_all_in_good_order_and_leaves_no_permit(
     assert straw.stopped == 1
     assert venue.known == {}
     assert emit.said(EventType.SUPERVISOR_FAILED) == ["engine: RuntimeError: cannot fork; stopping"]
+
+
+@pytest.mark.parametrize("name", ["supervisor", "engine"])
+async def test_a_lock_that_is_taken_away_ends_all_before_a_second_one_can_trade(
+    supervisor: Supervisor, straw: Straw, running: Any, home: Home, venue: Any, granted: Any, name: str
+) -> None:
+    venue.rest_order("a")
+    (home.state / f"{name}.lock").unlink()
+    assert await finished(running) == os.EX_SOFTWARE
+    assert not granted()
+    assert (straw.stopped, venue.known) == (1, {})
+    assert supervisor.fault.startswith(f"state/{name}.lock is gone or another file: ")
 
 
 async def test_a_permit_keeper_that_fails_leaves_no_permit(
