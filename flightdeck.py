@@ -21,6 +21,7 @@ COMMANDS = (
     ("exchange", "engine.venues.simulated.main:main", "a simulated exchange on loopback that speaks Kalshi"),
     ("cancel", "engine.cancel:main", "cancel what rests at the exchange and verify it"),
     ("flatten", "engine.flatten:main", "close every position, reduce-only, under a kill that is verified"),
+    ("accept", "engine.accept:main", "take over a position that our fills do not explain, as named, with a reason"),
     ("drill", "runners.drill:main", "the kill through each of its paths, on a simulated desk, timed"),
     ("engine", "engine.main:main", ""),
 )

@@ -13,6 +13,9 @@ from state.models.gate import FreezeWindow, GateLine, GateReport, LevelName
 from state.permit import Leave
 from state.sentinel import Look
 
+POSITIONS_DIFFER = "positions differ"
+"""How the reason begins that a person may also answer by `flightdeck accept`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -205,6 +208,8 @@ def _orders(inputs: GateInputs) -> GateLine:
         reason = f"nobody knows whether the exchange has {', '.join(look.unresolved)}; it is being asked"
     elif look.reasons:
         reason = f"{'; '.join(look.reasons)}; to stop and cancel all: K, or flightdeck kill on --cancel"
+        if any(each.startswith(POSITIONS_DIFFER) for each in look.reasons):
+            reason += "; to keep what is held: flightdeck accept"
     elif not 0 <= look.age_s <= limit:
         reason = f"last reconciled {look.age_s:.0f} s ago{why}"
     else:

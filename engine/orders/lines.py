@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from engine.market.money import ONE_DOLLAR, Price
+from engine.market.money import ONE_DOLLAR, Count, Price
 from engine.market.view import contracts, dollars
 from engine.orders.life import Evidence, Fate, Filled, Order, Ours, OwnFill, Plan, State, Told
 from engine.venues.kalshi.portfolio import OrderStatus
@@ -82,6 +82,19 @@ def evidence_of(line: OrderEvent, plan: Plan) -> Evidence:
     status = OrderStatus(line.status or "resting")
     remaining = plan.count - filled if status is OrderStatus.RESTING else 0
     return Told(line.order_id, status, filled, remaining, at_ms)
+
+
+def accepted(ticker: str, held: Count, by_fills: Count, at_ms: int, reason: str) -> Fields:
+    """The line by which a person takes over what is held beyond what our fills explain."""
+    counts = {"count": contracts(held), "filled": contracts(by_fills)}
+    return {"act": "accepted", "ticker": ticker, **counts, "market_at": from_milliseconds(at_ms), "reason": reason}
+
+
+def accepted_of(line: OrderEvent) -> tuple[int, Count]:
+    """Market time and what was taken over. Raises ValueError for a line that lacks a part of it."""
+    if not line.ticker or line.count is None or line.filled is None or line.market_at is None:
+        raise ValueError(f"accepted {line.ticker!r} without count, filled or market_at")
+    return milliseconds(line.market_at), _units(line.count, 2) - _units(line.filled, 2)
 
 
 def milliseconds(instant: datetime) -> int:

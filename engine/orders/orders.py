@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.market.money import Count
 from engine.orders.life import Evidence, Order, OwnFill, Plan, State
-from engine.orders.lines import evidence_of, milliseconds, plan_of
+from engine.orders.lines import accepted_of, evidence_of, milliseconds, plan_of
 from engine.venues.kalshi.wire import BookSide
 from state.models.orders import OrderEvent
 
@@ -31,6 +31,8 @@ class Orders:
     _names: dict[str, str] = field(default_factory=dict)
     _alive: set[str] = field(default_factory=set)
     _held: dict[str, Count] = field(default_factory=dict)
+    _accepted: dict[str, tuple[int, Count]] = field(default_factory=dict)
+    """By ticker: market time, and what a person took over beyond what the fills explain."""
 
     def intend(self, plan: Plan) -> Order:
         """A new order; the one already known by that name, when its line is folded again."""
@@ -75,6 +77,8 @@ class Orders:
             self.settle(line.ticker)
         elif line.act == "flat":
             self._flat(-1 if line.market_at is None else milliseconds(line.market_at))
+        elif line.act == "accepted":
+            self._accept(line.ticker, *accepted_of(line))
         else:
             order = self.by_id.get(line.client_order_id)
             if order is None:
@@ -85,6 +89,7 @@ class Orders:
         """A market paid out."""
         self.settled.add(ticker)
         self._held.pop(ticker, None)
+        self._accepted.pop(ticker, None)
 
     def alive(self) -> list[Order]:
         """Orders of which something may still come, in the order of their names."""
@@ -99,8 +104,19 @@ class Orders:
         return [order for order in self.alive() if order.state in (State.RESTING, State.PARTLY_FILLED)]
 
     def held(self) -> dict[str, Count]:
-        """What the account should hold by the fills, in markets that have not paid out; negative is NO."""
-        return {ticker: count for ticker, count in self._held.items() if count}
+        """What the account should hold, in markets that have not paid out; negative is NO."""
+        should = {ticker: self.by_fills(ticker) for ticker in self._held.keys() | self._accepted.keys()}
+        for ticker, (_, count) in self._accepted.items():
+            should[ticker] += count
+        return {ticker: count for ticker, count in should.items() if count}
+
+    def by_fills(self, ticker: str) -> Count:
+        """What the fills alone explain of a position."""
+        return self._held.get(ticker, 0)
+
+    def accounted_ms(self, ticker: str) -> int:
+        """Market time up to which whatever happened in a market is accounted for, known fills or not."""
+        return max(self.flat_ms, self._accepted.get(ticker, (-1, 0))[0])
 
     def _count(self, old: Order, new: Order) -> None:
         self._book(new, -1, [fill for fill in old.fills if fill not in new.fills])
@@ -115,10 +131,15 @@ class Orders:
             if ticker not in self.settled and fill.at_ms > self.flat_ms:
                 self._held[ticker] = self._held.get(ticker, 0) + side * fill.count
 
+    def _accept(self, ticker: str, at_ms: int, count: Count) -> None:
+        if ticker not in self.settled and at_ms > self.accounted_ms(ticker):
+            self._accepted[ticker] = at_ms, count
+
     def _flat(self, at_ms: int) -> None:
         if at_ms <= self.flat_ms:
             return
         self.flat_ms = at_ms
+        self._accepted = {ticker: each for ticker, each in self._accepted.items() if each[0] > at_ms}
         self.fills, self._held = 0, {}
         for order in self.by_id.values():
             self._book(order, +1, order.fills)

@@ -23,6 +23,8 @@ from engine.orders.reconciling import (
     out_of_place,
     reach,
 )
+from engine.venues.kalshi.portfolio import Order as ListedOrder
+from engine.venues.kalshi.portfolio import Position
 from state.clock import NANOS
 from state.document import DocumentWriter
 from state.models.reconciliation import CheckedPosition, Reconciliation
@@ -32,6 +34,21 @@ PAUSE_S = 0.25
 """Answers of one round are of different moments: what differs is asked again before it is believed."""
 COMPLETE_LISTINGS = 2
 """So many must miss an order, after its last chance, before it counts as never accepted."""
+
+
+async def list_all(
+    path: OrderPath,
+    list_now: Callable[[], Awaitable[tuple[list[ListedOrder], list[Position]]]],
+    known_until: datetime | None = None,
+) -> Listed:
+    """One round of questions: what `list_now` says rests and is held, recent orders, fills. Raises what they raise."""
+    asked_at, asked_ns, market_at = path.clock.now(), path.clock.boottime_ns(), path.market_clock.now()
+    known = known_until or path.orders.known_until or market_at
+    since = reach(path.orders, min(known, market_at))
+    resting, positions = await list_now()
+    recent = await path.rest.orders(since=since)
+    fills = await path.rest.fills(since=since)
+    return Listed(asked_at, asked_ns, market_at, tuple(resting), tuple(recent), tuple(fills), tuple(positions))
 
 
 @dataclass(slots=True)
@@ -84,7 +101,7 @@ class Reconciler:
         await self.path.read_on()
         self.path.judge_intents()
         before = {order.plan.client_order_id: order.state for order in orders.alive()}
-        listed = await self._ask()
+        listed = await list_all(self.path, self.account.list_now, self._known_until)
         for order, found in evidence(orders, listed):
             self.path.hear(order, found)
         await self._settle(listed)
@@ -92,16 +109,6 @@ class Reconciler:
         await self.path.journal.flush()
         self._known_until = listed.market_at
         return listed, differences(orders, listed, before)
-
-    async def _ask(self) -> Listed:
-        rest, clock, market = self.path.rest, self.path.clock, self.path.market_clock
-        asked_at, asked_ns, market_at = clock.now(), clock.boottime_ns(), market.now()
-        known = self._known_until or self.path.orders.known_until or market_at
-        since = reach(self.path.orders, min(known, market_at))
-        resting, positions = await self.account.list_now()
-        recent = await rest.orders(since=since)
-        fills = await rest.fills(since=since)
-        return Listed(asked_at, asked_ns, market_at, tuple(resting), tuple(recent), tuple(fills), tuple(positions))
 
     async def _settle(self, listed: Listed) -> None:
         """Where a position is gone, ask whether its market paid out."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.gate import POSITIONS_DIFFER
 from engine.market.money import Count, format_count
 from engine.orders.life import Evidence, Filled, Order, OwnFill, State, Told
 from engine.orders.lines import milliseconds
@@ -101,7 +102,7 @@ def differences(orders: Orders, listed: Listed, before: Mapping[str, State]) -> 
             _some("fills are missing", short),
             _some("one intent stands at the exchange more than once", sorted(orders.doubled)),
             _some("fills of orders that we do not know", _strange_fills(orders, listed)),
-            _some("positions differ", _positions(orders, listed)),
+            _some(POSITIONS_DIFFER, _positions(orders, listed)),
             _some(WAITS, [order.plan.client_order_id for order in orders.unresolved()]),
         )
         if reason
@@ -125,7 +126,7 @@ def _strange_fills(orders: Orders, listed: Listed) -> list[str]:
         for fill in listed.fills
         if orders.find(None, fill.order_id, fill.ticker) is None
         and fill.ticker not in orders.settled
-        and (fill.at is None or milliseconds(fill.at) > orders.flat_ms)
+        and (fill.at is None or milliseconds(fill.at) > orders.accounted_ms(fill.ticker))
     ]
 
 

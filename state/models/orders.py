@@ -16,9 +16,10 @@ class OrderEvent(JournalLine):
 
     act: Literal[
         "intent", "acknowledged", "rejected", "not_sent", "unresolved", "cancelled", "filled", "resolved", "settled",
-        "flat",
+        "flat", "accepted",
     ]  # fmt: skip
-    """settled: a market paid out, its position is gone. flat: FLATTEN saw that nothing is held, it counts anew."""
+    """settled: a market paid out, its position is gone. flat: FLATTEN saw that nothing is held, it counts anew.
+    accepted: a person took over a position that our fills do not explain."""
     account: str = ""
     """Which account at which kind of venue: a venue and a print of the key id. A simulated exchange makes a new key at
     each start, so an account that is gone is never held against the next one; lines without one belong to nobody."""
@@ -29,9 +30,9 @@ class OrderEvent(JournalLine):
     price: Decimal | None = None
     """Dollars on the scale of `side`."""
     count: Decimal | None = None
-    """Contracts of the intent; of a fill, those filled by it."""
+    """Contracts of the intent; of a fill, those filled by it; accepted: what is held, negative is NO."""
     filled: Decimal | None = None
-    """Contracts filled so far, as the exchange told them."""
+    """Contracts filled so far, as the exchange told them; accepted: what our fills explain, negative is NO."""
     status: Literal["resting", "canceled", "executed"] | None = None
     """The exchange's own word."""
     fill_id: str | None = None

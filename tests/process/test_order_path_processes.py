@@ -98,6 +98,32 @@ def test_a_stranger_s_position_shuts_the_gate_and_flatten_is_the_way_out(desk: D
     desk.wait_for("all agrees again", lambda: in_order(desk) and len(desk.resting()) == 6)
 
 
+def test_a_stranger_s_position_is_kept_by_a_person_who_names_it_and_by_nothing_less(desk: Desk) -> None:
+    desk.demo()
+    desk.wait_for("all agrees", lambda: in_order(desk))
+    one, other = quoted(desk)[:2]
+    assert by_hand(desk, one, 9_900, 300).filled
+    assert by_hand(desk, other, 100, 200, BookSide.ASK).filled
+    desk.wait_for("the gate is shut", lambda: gate(desk)["open"] is False)
+    assert "flightdeck accept" in desk.wait_for("it says so", lambda: gate(desk)["reason"])
+    words = ["accept", "--reason", "a hedge", "--confirm", "ACCEPT", "--position"]
+    assert desk.run(*words, f"{one}=2.00") == 1
+    assert f"{one}: the exchange says that 3.00 is held, not 2.00; nothing was accepted" in desk.err()
+    assert desk.run(*words[:3], "--position", f"{one}=3.00") == 2
+    assert desk.run(*words, f"{one}=3.00") == 0, desk.err()
+    desk.wait_for(
+        "the other one is still told", lambda: other in gate(desk)["reason"] and one not in gate(desk)["reason"]
+    )
+    assert gate(desk)["open"] is False
+    assert desk.run(*words, f"{other}=-2.00") == 0, desk.err()
+    desk.wait_for("the gate opens", lambda: in_order(desk))
+    told = [line for line in desk.lines("intents") if line["act"] == "accepted"]
+    assert [(line["ticker"], line["count"]) for line in told] == [(one, "3.00"), (other, "-2.00")]
+    assert all(line["reason"].startswith("a hedge (") for line in told)
+    dead = desk.signal("engine", signal.SIGKILL)
+    desk.wait_for("the next engine knows", lambda: desk.document("bot_heartbeat").get("pid") != dead and in_order(desk))
+
+
 def test_a_demo_started_again_on_its_home_owes_nothing_to_the_account_of_the_last(desk: Desk) -> None:
     first = desk.demo()
     assert by_hand(desk, quoted(desk)[0], 9_900, 200).filled
