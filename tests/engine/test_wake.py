@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,11 @@ from typing import Any
 import pytest
 
 from engine.wake import FolderWake
+
+
+def queue_length() -> int:
+    """Events that the kernel keeps for one descriptor."""
+    return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
 
 
 class Woken:
@@ -104,3 +111,37 @@ async def test_a_closed_wake_wakes_nobody(folder: Path) -> None:
     (folder / "kill_switch").touch()
     await asyncio.sleep(0.01)
     assert heard.times == []
+
+
+async def test_each_name_of_a_burst_longer_than_one_read_is_told(woken: Woken, folder: Path, until: Any) -> None:
+    names = {f"{number:03d}-{'n' * 200}-é" for number in range(400)}
+    for name in names:
+        (folder / name).touch()
+    await until(lambda: names <= woken.names)
+
+
+async def test_events_the_kernel_dropped_wake_to_look_at_everything(folder: Path) -> None:
+    heard = Woken()
+    wake = FolderWake(folder, heard)
+    queued = queue_length()
+    for number in range(queued):  # two events and more each; the same twice in a row would be told once
+        (folder / f"{number % 2}").touch()
+    wake.start()
+    while frozenset() not in heard.times:
+        await asyncio.sleep(0)
+    wake.close()
+
+
+@pytest.mark.process
+def test_an_engine_that_starts_to_watch_starts_no_process(folder: Path) -> None:
+    text = f"""
+import sys, pathlib
+started = {{"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec"}}
+sys.addaudithook(lambda event, _: sys.exit(f"started: {{event}}") if event in started else None)
+import engine.main
+from engine.wake import FolderWake
+FolderWake(pathlib.Path({str(folder)!r}), lambda _: None)
+print("none")
+"""
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("none\n", "")
