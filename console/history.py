@@ -82,10 +82,10 @@ class History:
 
     def _new(self, entry: Journal, back: int) -> list[bytes]:
         """Lines appended since the last call; at the first one the newest `back`."""
-        path = self._home.path(entry)
         try:
             follower = self._followers.get(entry.path)
             if follower is None:
+                path = self._home.path(entry)
                 self._followers[entry.path] = Follower(path)
                 return last_lines(path, back)
             return follower.poll().lines

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEBOUNCE_MS = 50
 STEP_MS = 10
 RETRY_S = 1.0
+TICK_S = 1.05
+"""So much later at the latest the next picture follows a change: of a desk that changes each second one is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Looks:
 
 
 class Live:
-    """`deliver` is called in the reading thread for every change, and at each whole second so that ages step.
+    """`deliver` is called in the reading thread for every change; at each whole second without one, so that ages step.
 
     `settle` is called there once, before. All that reading needs is imported there too, beside a screen that is drawn.
     """
@@ -44,6 +46,7 @@ class Live:
         self._home, self._clock, self._deliver, self._settle = home, clock, deliver, settle
         self._sources: tuple[HomeReader, History] | None = None
         self._wake = threading.Event()
+        self._woken = False
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -81,7 +84,7 @@ class Live:
 
     def _deliver_and_wait(self) -> None:
         self._deliver(self.snapshot())
-        self._wake.wait(1.0 - self._clock.now().microsecond / 1e6)
+        self._woken = self._wake.wait(TICK_S if self._woken else 1.0 - self._clock.now().microsecond / 1e6)
         self._wake.clear()
 
     def _watch(self) -> None:

@@ -55,6 +55,7 @@ def healthy(at: datetime = NOON) -> Snapshot:
         exchange=_fresh(Home.exchange, _exchange(at), 4.2),
         reconciliation=_fresh(Home.reconciliation, _reconciliation(at), 4.2),
         supervisor=_fresh(Home.supervisor, _supervisor(at), 2.0),
+        supervisor_runs=True,
         permit=_fresh(Home.permit, Permit(life_s=15.0, mode="simulated"), 2.4),
         armed=_fresh(Home.armed, Armed(arming_id="a", by="mara on pts/2"), 8040.0),
         others=tuple(_fresh(entry, DocumentModel(), 0.0) for entry in Home.documents() if entry not in DRAWN),

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from types import NoneType
+from typing import Any, TypeVar, cast, get_args
+
+from pydantic import AwareDatetime
 
 from console.snapshot import DRAWN, EngineState, Happening, Leave, Shown, Snapshot, Trends
 from state import kill_journal, sentinel
@@ -24,10 +30,11 @@ from state.models.supervisor import SupervisorState
 from state.outcome import Outcome
 from state.permit import Identity, LeaveReader
 from state.reading import DocumentReader
-from state.text import visible
+from state.text import LIMIT, visible
 
 M = TypeVar("M", bound=DocumentModel)
 MODELS = "state.models."
+WORDLESS = frozenset({bool, int, float, Decimal, datetime, AwareDatetime, NoneType, Ellipsis})
 
 
 class HomeReader:
@@ -40,6 +47,8 @@ class HomeReader:
         self._readers = {entry.path: DocumentReader(home, entry, model_of(entry), clock) for entry in Home.documents()}
         self._shown: dict[str, Shown[Any]] = {}
         self._raw: dict[str, DocumentModel] = {}
+        self._kill_journal = home.below(Home.kills.path)
+        self._kill: tuple[object, KillState] | None = None
 
     def read(self, happenings: Iterable[Happening] = (), trends: Trends = Trends()) -> Snapshot:  # noqa: B008 (frozen)
         """The home as it is now. Never raises for anything a file can be."""
@@ -57,10 +66,11 @@ class HomeReader:
             exchange=self._document(Home.exchange, ExchangeView),
             reconciliation=self._document(Home.reconciliation, Reconciliation),
             supervisor=supervisor,
+            supervisor_runs=supervisor.value is not None and runs(supervisor.value.start_id),
             permit=permit,
             armed=self._document(Home.armed, Armed),
             others=tuple(self._document(entry, DocumentModel) for entry in Home.documents() if entry not in DRAWN),
-            kill=visible_kill(kill_journal.fold(self.home, self._clock)),
+            kill=self._kill_state(),
             leave=self._leave(permit, supervisor, heartbeat),
             happenings=tuple(happenings),
             trends=trends,
@@ -80,6 +90,14 @@ class HomeReader:
         self._shown[entry.path] = shown
         return shown
 
+    def _kill_state(self) -> KillState:
+        """Folded again when the sentinel or its journal is another one, or cannot be told."""
+        look = sentinel.look(self.home)
+        seen = look.engaged, look.reason, look.kill_id, signature(self._kill_journal)
+        if self._kill is None or self._kill[0] != seen or seen[3] is None:
+            self._kill = seen, visible_kill(kill_journal.fold(self.home, self._clock, look))
+        return self._kill[1]
+
     def _leave(self, permit: Shown[Permit], *witnesses: Shown[Any]) -> Leave:
         """What the engine itself would see: the look of `state.permit`, for the build that runs."""
         running = next((shown.current for shown in witnesses if shown.current is not None), None)
@@ -96,6 +114,15 @@ class HomeReader:
             anchor.close()
         reason = look.armed_reason or look.permit_reason
         return Leave(look.granted, visible(reason.removeprefix("no permit: "), 100), age, life)
+
+
+def signature(path: str) -> tuple[int, int, int] | None:
+    """Inode, size and time of change of a file, the same while it is the same; None when that cannot be told."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  (Path.stat costs a third more)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_ctime_ns
 
 
 def model_of(entry: Document) -> type[DocumentModel]:
@@ -153,7 +180,10 @@ def _visible(value: object) -> object:
         return value if shown == value else shown
     if isinstance(value, Model):
         changed = {}
-        for name, old in value.__dict__.items():
+        for name in _worded(type(value)):
+            old = getattr(value, name)
+            if type(old) is str and old.isascii() and old.isprintable() and len(old) <= LIMIT:
+                continue  # as nearly all of it is
             new = _visible(old)
             if new is not old:
                 changed[name] = new
@@ -162,6 +192,18 @@ def _visible(value: object) -> object:
         made = tuple(_visible(each) for each in value)
         return made if any(new is not old for new, old in zip(made, value, strict=True)) else value
     return value
+
+
+@cache
+def _worded(model: type[Model]) -> tuple[str, ...]:
+    """The fields of a model that may hold words: most of a book are amounts and instants."""
+    return tuple(name for name, field in model.model_fields.items() if not _leaves(field.annotation) <= WORDLESS)
+
+
+def _leaves(annotation: object) -> set[object]:
+    """The types that an annotation is made of."""
+    inner = get_args(annotation)
+    return set().union(*map(_leaves, inner)) if inner else {annotation}
 
 
 def visible_kill(state: KillState) -> KillState:

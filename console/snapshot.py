@@ -130,6 +130,8 @@ class Snapshot:
     exchange: Shown[ExchangeView]
     reconciliation: Shown[Reconciliation]
     supervisor: Shown[SupervisorState]
+    supervisor_runs: bool
+    """Whether the process that wrote `supervisor` lives."""
     permit: Shown[Permit]
     armed: Shown[Armed]
     others: tuple[Shown[DocumentModel], ...]
@@ -179,9 +181,22 @@ class Snapshot:
         return self.engine is EngineState.OK and (self.heartbeat.age_s or 0.0) >= LATE_S
 
     @property
+    def keeper(self) -> SupervisorState | None:
+        """What the supervisor says of itself while it can be believed: fresh, and of a process that lives."""
+        return self.supervisor.current if self.supervisor_runs else None
+
+    @property
+    def keeper_gone(self) -> str:
+        """Names a supervisor that wrote a moment ago and has ended since; empty in every other case."""
+        value = self.supervisor.current
+        return "" if value is None or self.supervisor_runs else f"the supervisor, pid {value.pid}, has ended"
+
+    @property
     def _withheld(self) -> str:
         """Why there is no leave: the supervisor's own reasons when it gives none, else what is wrong with it."""
-        keeper = self.supervisor.current
+        keeper = self.keeper
+        if self.keeper_gone:
+            return self.keeper_gone
         if self.permit.outcome is Outcome.MISSING:
             return "; ".join(keeper.permit_withheld) if keeper is not None else self.leave.reason
         return self.leave.reason

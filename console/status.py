@@ -42,7 +42,7 @@ def main(argv: list[str], clock: Clock | None = None) -> int:
 def as_json(snapshot: Snapshot) -> dict[str, Any]:
     """The shape of `flightdeck status --json`. What is unknown, or from a document that is not fresh, is None."""
     beat, gate, book = snapshot.heartbeat.current, snapshot.gate.current, snapshot.positions.current
-    view, keeper = snapshot.exchange.current, snapshot.supervisor.current
+    view, keeper = snapshot.exchange.current, snapshot.keeper
     return {
         "source": snapshot.source,
         "home": snapshot.home,
@@ -105,6 +105,7 @@ def as_text(snapshot: Snapshot) -> list[str]:
         f"shadow    {'unknown' if book is None else f'{len(book.positions)} positions, {book.fills} fills'}",
     ]
     rows += [f"rung      {rung.name} at {rung.at} by {rung.by}" for rung in snapshot.kill.rungs]
+    rows += [f"keeper    {snapshot.keeper_gone}"] if snapshot.keeper_gone else []
     rows += [
         f"file      {path}: {outcome}" for path, outcome in snapshot.documents.items() if outcome is not Outcome.OK
     ]

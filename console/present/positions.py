@@ -82,7 +82,8 @@ def rows(snapshot: Snapshot, width: int, glyphs: Glyphs, wanted: str = "") -> li
     if book is None:
         return []
     shown = [position for position in book.positions if matches(position, wanted)]
-    made = [Row(key(p), tuple(column.cell(p, snapshot, glyphs) for column in columns(width))) for p in shown]
+    drawn = [column.cell for column in columns(width)]
+    made = [Row(key(p), tuple([cell(p, snapshot, glyphs) for cell in drawn])) for p in shown]
     if snapshot.positions.good:
         return made
     return [Row(row.key, tuple(Span(cell.text, Tone.FADED) for cell in row.cells)) for row in made]

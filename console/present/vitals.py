@@ -125,7 +125,9 @@ def _errors(beat: Heartbeat, snapshot: Snapshot) -> Line:
 
 
 def _supervisor(snapshot: Snapshot, glyphs: Glyphs) -> list[Line]:
-    keeper = snapshot.supervisor.current
+    keeper = snapshot.keeper
+    if snapshot.keeper_gone:
+        return [line(_label("keeper"), Span(f"{glyphs.down} {snapshot.keeper_gone}", Tone.BAD))]
     if keeper is None:
         wrong = snapshot.supervisor.outcome
         return [

@@ -36,6 +36,7 @@ class ConsoleScreen(Screen[None]):
         send_only_changes(self)
         self._actions, self._possible, self._read_only = actions, possible, read_only
         self.paused = False
+        self._panes: tuple[Pane, ...] = ()
 
     def compose(self) -> ComposeResult:
         for cells, steps in zip(self.app.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
@@ -47,6 +48,7 @@ class ConsoleScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """The first frame does not wait for the line that is hidden in it: a text field brings many styles."""
+        self._panes = tuple(self.query(Pane))
         self.call_after_refresh(self._add_filter_line)
 
     async def _add_filter_line(self) -> None:
@@ -75,7 +77,7 @@ class ConsoleScreen(Screen[None]):
         """Hand the snapshot to every pane; while paused only to the top line."""
         if not self.is_current:
             return
-        for pane in self.query(Pane):
+        for pane in self._panes:
             if not self.paused or isinstance(pane, TopLine | Flash | Keys):
                 pane.show(snapshot)
 

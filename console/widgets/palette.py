@@ -59,8 +59,17 @@ def changed(old: Sequence[Line], new: Sequence[Line], cells: int, gap: int = 8) 
         before = old[row] if row < len(old) else ()
         after = new[row] if row < len(new) else ()
         if before != after:
-            found += [(row, start, length) for start, length in _runs(_cells(before, cells), _cells(after, cells), gap)]
+            same = _same(before, after)
+            at = width(before[:same])
+            runs = _runs(_cells(before[same:], cells - at), _cells(after[same:], cells - at), gap)
+            found += [(row, at + start, length) for start, length in runs]
     return found
+
+
+def _same(one: Line, other: Line) -> int:
+    """How many spans both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (before, after) in pairs if before != after), min(len(one), len(other)))
 
 
 def _cells(of: Line, cells: int) -> list[tuple[str, str]]:

@@ -26,7 +26,9 @@ class Pane(Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
         super().__init__(id=id)
         self.snapshot: Snapshot | None = None
+        self._given: list[Line] = []
         self._lines: list[Line] = []
+        """As given, and cut to so many cells:"""
         self._cells = 0
         self._ground: tuple[Style, Color] | None = None
 
@@ -49,7 +51,7 @@ class Pane(Widget):
         if not width or not height or not self.display:
             return
         before, same_width = self._lines, self._cells == width
-        self._lines, self._cells = self._drawn(width, height), width
+        self._draw(width, height)
         if not same_width:
             self.refresh()
             return
@@ -57,10 +59,16 @@ class Pane(Widget):
         if regions:
             self.refresh(*regions)
 
-    def _drawn(self, width: int, height: int) -> list[Line]:
+    def _draw(self, width: int, height: int) -> None:
+        """Lines for so many cells; a line that is given again as it was is not measured again."""
         snapshot = self.snapshot
-        lines = self.unread(width) if snapshot is None else self.draw(snapshot, width, height)
-        return [fit(line, width, self.glyphs.cut) for line in lines[:height]]
+        given = (self.unread(width) if snapshot is None else self.draw(snapshot, width, height))[:height]
+        known = len(self._lines) if self._cells == width else 0
+        self._lines = [
+            self._lines[y] if y < known and line == self._given[y] else fit(line, width, self.glyphs.cut)
+            for y, line in enumerate(given)
+        ]
+        self._given, self._cells = given, width
 
     def on_resize(self) -> None:
         """Lines depend on the size."""
@@ -71,14 +79,15 @@ class Pane(Widget):
         all the styles that it does not use costs five times as much."""
         width = self.size.width
         if self._cells != width:
-            self._lines, self._cells = self._drawn(width, self.size.height), width
+            self._draw(width, self.size.height)
         if self._ground is None:
             self._ground = self.rich_style, self.background_colors[1]
         style, background = self._ground
+        filters = self.get_line_filters()
         made = []
         for y in crop.line_range:
             piece = strip(self._lines[y] if y < len(self._lines) else (), *crop.column_span, style)
-            for each in self.get_line_filters():
+            for each in filters:
                 piece = piece.apply_filter(each, background)
             made.append(piece)
         return made

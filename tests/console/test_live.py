@@ -46,6 +46,31 @@ def test_a_change_is_delivered_without_waiting_for_the_second(
     assert min(waits) < 0.3
 
 
+class Wakes:
+    """Stands for the event that changes set: tells what `Live` would wait for, and whether something came."""
+
+    def __init__(self, *came: bool) -> None:
+        self._came = list(came)
+        self.waited: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        return self._came.pop(0)
+
+    def clear(self) -> None:
+        return
+
+
+def test_a_desk_that_changes_each_second_is_drawn_once_a_second_and_a_silent_one_at_each(home: Home) -> None:
+    pictures: list[Snapshot] = []
+    live = Live(home, SimulatedClock(NOON.replace(microsecond=250_000)), pictures.append, lambda _: None)
+    live._wake = wakes = Wakes(True, True, False, False, True)  # type: ignore[assignment]
+    for _ in range(5):
+        live._deliver_and_wait()
+    assert len(pictures) == 5
+    assert wakes.waited == [0.75, 1.05, 1.05, 0.75, 0.75]
+
+
 def test_a_home_that_does_not_exist_yet_is_shown_as_soon_as_it_does(home: Home, tmp_path: object) -> None:
     later = Home(home.root / "later")
     arrived: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()

@@ -15,7 +15,7 @@ from console.present import outside, positions, rungs, vitals
 from console.present.glyphs import ASCII, UNICODE, Glyphs
 from console.present.panel import WORDS
 from console.present.top import top_line
-from console.snapshot import EngineState, Happening, Snapshot, Trading
+from console.snapshot import EngineState, Happening, Leave, Snapshot, Trading
 from state.document import Outcome
 from state.models.gate import GateLine
 
@@ -55,6 +55,15 @@ def test_the_top_line_answers_in_each_state(states: States) -> None:
     assert "■ KILLING  3 left" in said["killing"]
     assert '"fat finger in config"' in said["killing"]
     assert "■ KILLED  0 left" in said["killed"]
+
+
+def test_a_supervisor_that_has_ended_is_not_shown_as_keeping_the_engine(states: States) -> None:
+    gone = replace(states["healthy"](), supervisor_runs=False)
+    shown = plain(vitals.engine(gone, 60, UNICODE))
+    assert "○ the supervisor, pid 4100, has ended" in shown
+    assert "engine running" not in shown
+    withheld = replace(gone, leave=Leave(False, "ran out 2 s ago", 17.0, 15.0))
+    assert "no permit: the supervisor, pid 4100, has ended" in plain([top_line(withheld, 200, UNICODE)])
 
 
 def test_killed_is_never_said_before_the_exchange_agreed_twice(states: States) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console.picture import healthy
-from console.reading import HomeReader, runs, visible_model
+from console.reading import HomeReader, _worded, runs, visible_model
 from console.snapshot import EngineState
 from state import kill
 from state.clock import SimulatedClock
 from state.document import Outcome
 from state.home import Home
+from state.kill_record import record
+from state.models import Instant, Model, Side
 from state.models.gate import GateLine, GateReport
 from state.models.heartbeat import Heartbeat
+from state.models.supervisor import SupervisorState
 
 Write = Callable[..., None]
 
@@ -115,6 +120,19 @@ def test_a_pid_that_was_given_to_another_process_is_not_the_engine() -> None:
     assert not runs("../../etc-1")
 
 
+def test_a_supervisor_that_was_killed_is_told_at_once_though_its_document_is_fresh(
+    reader: HomeReader, write: Write
+) -> None:
+    write(Home.supervisor, SupervisorState(pid=os.getpid(), start_id=own_start_id(), engine="running"))
+    snapshot = reader.read()
+    assert snapshot.keeper is not None and not snapshot.keeper_gone
+    write(Home.supervisor, SupervisorState(pid=4100, start_id="999999999-1", engine="running"))
+    snapshot = reader.read()
+    assert snapshot.supervisor.good, "its file is as it should be"
+    assert snapshot.keeper is None
+    assert snapshot.keeper_gone == "the supervisor, pid 4100, has ended"
+
+
 def test_an_unchanged_document_is_the_same_object(reader: HomeReader, write: Write) -> None:
     write(Home.gate, healthy().gate.value)
     assert reader.read().gate.value is reader.read().gate.value
@@ -128,6 +146,20 @@ def test_text_from_files_is_made_visible_where_it_is_read(reader: HomeReader, wr
     for text in (gate.gates[0].name, gate.gates[0].value, gate.reasons[0]):
         assert text.isprintable()
         assert "[@click=app.kill]x[/bold]" in text
+
+
+def test_no_field_that_may_hold_words_is_passed_over() -> None:
+    class Odd(Model):
+        anything: Any
+        mapped: dict[str, int]
+        either: Decimal | str
+        listed: tuple[str, ...]
+        side: Side
+        amount: Decimal | None
+        at: Instant
+        counts: tuple[int, ...]
+
+    assert _worded(Odd) == ("anything", "mapped", "either", "listed", "side")
 
 
 def test_clean_text_is_not_copied() -> None:
@@ -151,6 +183,22 @@ def test_the_kill_is_seen_as_soon_as_its_file_is_there(home: Home, reader: HomeR
     assert seen.engaged
     assert seen.why.startswith("test ") and "\x1b" not in seen.why
     assert seen.rung("sentinel_durable")
+
+
+def test_each_later_rung_of_a_kill_is_seen_and_its_release(
+    home: Home, reader: HomeReader, clock: SimulatedClock
+) -> None:
+    engagement = kill.engage(home, clock, why="test", via="console", by="mara")
+    assert reader.read().kill.left is None
+    for left in (3, 0):
+        record(home, clock, "left", by="engine", kill_id=engagement.kill_id, left=left, durable=False)
+        assert reader.read().kill.left == left
+    (home.state / "kill_switch").unlink()
+    assert not reader.read().kill.engaged
+    kill.engage(home, clock, why="again", via="console", by="mara")
+    assert reader.read().kill.why == "again"
+    home.path(Home.kills).unlink()
+    assert reader.read().kill.why != "again", "what nobody can read any more is not told"
 
 
 def test_ages_follow_the_boot_clock_not_the_wall(reader: HomeReader, write: Write, clock: SimulatedClock) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def test_a_healthy_desk(states: States) -> None:
     assert found["gate"] == {"open": True, "reasons": []}
     assert found["exchange"] == {"resting_orders": 6, "as_of": "2026-11-24T19:31:03.000000Z"}
     assert found["shadow"] == {"positions": 9, "fills": 143, "unrealised_usd": None, "realised_usd": 212.75}
+
+
+def test_a_supervisor_that_has_ended_restarts_nothing(states: States) -> None:
+    gone = replace(states["healthy"](), supervisor_runs=False)
+    assert as_json(gone)["engine"]["restarts"] is None
+    assert "keeper    the supervisor, pid 4100, has ended" in as_text(gone)
+    assert not any(row.startswith("keeper") for row in as_text(states["healthy"]()))
 
 
 @pytest.mark.parametrize("name", ["stale", "empty", "corrupt"])

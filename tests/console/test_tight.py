@@ -21,7 +21,7 @@ from console.lines import Line, Span, Tone, width
 from console.live import Looks
 from console.messages import SettingsRead, SnapshotArrived
 from console.snapshot import Snapshot
-from console.widgets.palette import strip
+from console.widgets.palette import changed, strip
 from console.widgets.tight import TightUpdate, send_only_changes
 from state.clock import SimulatedClock
 from state.home import Home
@@ -29,6 +29,9 @@ from state.home import Home
 States = dict[str, Callable[[], Snapshot]]
 Cell = tuple[str, Style | None]
 
+MARKED = st.lists(
+    st.builds(Span, st.from_regex("([a漢]\u0301?){0,3}", fullmatch=True), st.sampled_from(list(Tone))), max_size=6
+)
 SPANS = st.lists(st.builds(Span, st.text("ab 漢字é●▁", max_size=6), st.sampled_from(list(Tone))), max_size=6)
 
 
@@ -60,6 +63,9 @@ def cells(of: Strip) -> list[Cell]:
     made: list[Cell] = []
     for segment in of:
         for character in segment.text:
+            if made and width((Span(character),)) == 0:
+                made[-1] = made[-1][0] + character, made[-1][1]
+                continue
             made.append((character, segment.style))
             made += [("", segment.style)] * (width((Span(character),)) - 1)
     return made
@@ -153,3 +159,12 @@ def test_a_piece_of_a_row_is_what_stands_there_in_the_whole_row(row: Line, start
     whole = strip(row, 0, 70, Style.parse("red on blue"))
     end = start + cells_wide
     assert list(cells(strip(row, start, end, Style.parse("red on blue")))) == list(cells(whole.crop(start, end)))
+
+
+@given(MARKED.map(tuple), MARKED.map(tuple))
+def test_painting_what_changed_over_what_stood_there_gives_what_stands_there_now(old: Line, new: Line) -> None:
+    ground = Style.null()
+    glass, wanted = cells(strip(old, 0, 40, ground)), cells(strip(new, 0, 40, ground))
+    for _, x, wide in changed([old], [new], 40):
+        glass[x : x + wide] = cells(strip(new, x, x + wide, ground))
+    assert glass == wanted
