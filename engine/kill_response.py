@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 
-from engine.stopping import RungTeller, stop_at_exchange
-from engine.venues.kalshi.cancel import Progress
+from engine.stopping import BesideTheLoop, RungTeller
+from engine.venues.kalshi.cancel import Cancellation, Progress
 from engine.venues.kalshi.rest import KalshiRest
 from state import kill
 from state.clock import Clock
@@ -61,23 +62,37 @@ class KillResponse:
         await asyncio.gather(*answers, return_exceptions=True)
 
     async def _answer(self, look: Look) -> None:
+        """The exchange is told at once; the journal follows in its order, however long the disk takes."""
+        disk = BesideTheLoop()
+        tell = RungTeller(self.home, self.clock, look.kill_id, self.by, self._listen)
+        run = Cancellation(self.rest, partial(disk.do, tell))
+        run.trigger(self.groups())
+        disk.do(self._take_start_back, look)
+        try:
+            unresolved = await self._settle_in_flight()
+            disk.do(self._tell_denied, look, unresolved)
+            run.trigger(self.groups())  # one that was being made when the kill came
+            await run.until_verified()
+        finally:
+            run.abandon()
+            await disk.done()
+        self.error = ""
+        self.on_done()
+
+    def _take_start_back(self, look: Look) -> None:
         try:
             kill.disarm(self.anchor, self.clock, by=self.by, why=look.reason)
         except OSError as error:
             self._note(f"start cannot be taken back: {error}")
         if look.kill_id is not None:
             kill.observe(self.home, self.clock, by=self.by)
-        unresolved = await self._settle_in_flight()
-        if look.kill_id is not None:
-            why = f"unresolved: {', '.join(unresolved)}" if unresolved else ""
-            rung = "engine_denied"
-            self._note(
-                record_anyway(self.home, self.clock, "rung", rung=rung, kill_id=look.kill_id, by=self.by, why=why)
-            )
-        told = RungTeller(self.home, self.clock, look.kill_id, self.by, self._listen)
-        await stop_at_exchange(self.rest, told, groups=self.groups())
-        self.error = ""
-        self.on_done()
+
+    def _tell_denied(self, look: Look, unresolved: list[str]) -> None:
+        if look.kill_id is None:
+            return
+        why = f"unresolved: {', '.join(unresolved)}" if unresolved else ""
+        rung = "engine_denied"
+        self._note(record_anyway(self.home, self.clock, "rung", rung=rung, kill_id=look.kill_id, by=self.by, why=why))
 
     async def _settle_in_flight(self) -> list[str]:
         """Wait a moment for answers; the orders of which it is not known whether they arrived."""

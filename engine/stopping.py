@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -57,8 +58,9 @@ class RungTeller:
 
     def _note(self, progress: Progress) -> None:
         if progress.rung is not None and progress.rung not in self._known:
-            self._record("rung", progress, rung=progress.rung)
-            self._known.add(progress.rung)
+            doubt = {"why": progress.problem} if progress.problem else {}
+            self._record("rung", progress, rung=progress.rung, **doubt)
+            self._known |= {progress.rung, progress.problem or ""}
         elif progress.left not in (None, self._left) or (progress.problem or "") not in {"", *self._known}:
             self._record("left", progress, why=progress.problem or "")
             self._known.add(progress.problem or "")
@@ -68,6 +70,24 @@ class RungTeller:
     def _record(self, act: str, progress: Progress, **more: object) -> None:
         event = {"kill_id": self.kill_id, "left": progress.left, **more}
         record(self.home, self.clock, act, by=self.by, durable=act == "rung", **event)
+
+
+class BesideTheLoop:
+    """Does what touches the disk one act after the other, in a thread: no request to an exchange waits for a disk."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "kill")
+        self._begun: list[Future[object]] = []
+
+    def do(self, act: Callable[..., object], *arguments: object) -> None:
+        """After all that was asked for before."""
+        self._begun = [each for each in self._begun if not each.done() or each.exception()]
+        self._begun.append(self._thread.submit(act, *arguments))
+
+    async def done(self) -> None:
+        """Wait for all of it. Raises what an act raised."""
+        self._thread.shutdown(wait=False)
+        await asyncio.gather(*map(asyncio.wrap_future, self._begun))
 
 
 async def stop_at_exchange(

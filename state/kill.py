@@ -121,16 +121,25 @@ def observe(home: Home, clock: Clock, *, by: str) -> KillState:
     state = fold(home, clock)
     if not state.engaged or state.kill_id is None or state.rung("sentinel_durable") is not None:
         return state
+    begun = False
     if state.since is None:
+        begun = _empty(home)
         try:
             owner = login_name(os.stat(home.below(f"state/{sentinel.NAME}"), follow_symlinks=False).st_uid)
         except OSError:
             return fold(home, clock)  # cleared since; what stands now is the answer
-        why = "sentinel found, placed by its owner without a word"
-        record_anyway(home, clock, "engaged", kill_id=state.kill_id, by=f"owner {owner}", why=why, via="touch")
-    if not _sync(home):
+        told = {"by": f"owner {owner}", "why": "sentinel found, placed by its owner without a word", "via": "touch"}
+        record_anyway(home, clock, "engaged", kill_id=state.kill_id, durable=False, **told)
+    if not _sync(home, begun=begun):
         record_anyway(home, clock, "rung", kill_id=state.kill_id, rung="sentinel_durable", by=by)
     return fold(home, clock)
+
+
+def _empty(home: Home) -> bool:
+    try:
+        return not size(home)
+    except OSError:
+        return False  # then nothing can be begun in it
 
 
 def disarm(anchor: sentinel.Anchor, clock: Clock, *, by: str, why: str) -> bool:

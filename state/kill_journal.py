@@ -30,6 +30,8 @@ class RungSeen:
     name: str
     at: str
     by: str
+    why: str = ""
+    """What must be known with it: orders that are unresolved, or that a cancel-all was never acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class _Fold:
         if act in ("engaged", "again"):
             self._engaged(event)
         elif act == "rung" and rung in RUNGS:
-            self.rungs.setdefault(rung, RungSeen(rung, _text(event, "at"), _text(event, "by")))
+            self.rungs.setdefault(rung, RungSeen(rung, *(_text(event, name) for name in ("at", "by", "why"))))
         if act in ("rung", "left") and type(left := event.get("left")) is int and left >= 0:
             self.left = left
 

@@ -181,7 +181,7 @@ def _problems(emit: Events) -> Told:
     def told(progress: Progress) -> None:
         if progress.rung == VERIFIED_2:
             known.clear()
-        elif progress.problem and progress.problem not in known:
+        elif progress.rung is None and progress.problem and progress.problem not in known:
             known.add(progress.problem)
             emit(EventType.ORDERS_NOT_VERIFIED, progress.problem, severity="critical")
 

@@ -154,12 +154,15 @@ def status(home: Home, clock: Clock, *, as_json: bool) -> int:
     import json
 
     from state.kill_journal import fold
+    from state.text import visible
 
     state = fold(home, clock)
     _print(json.dumps(state.as_json()) if as_json else _line(state))
     if state.unread:
         return _said(f"flightdeck kill status: {state.unread}", IO_ERROR)
-    return OK if not state.engaged or state.kill_id is not None else IO_ERROR
+    if state.engaged and state.kill_id is None:
+        return _said(f"flightdeck kill status: {visible(state.reason)}; that counts as ON", IO_ERROR)
+    return OK
 
 
 def _line(state: KillState) -> str:
@@ -168,7 +171,10 @@ def _line(state: KillState) -> str:
     if not state.engaged:
         return "kill switch is off"
     told = f"kill switch is ON ({visible(state.why)})" + (f", by {visible(state.by)}" if state.by else "")
-    return told + "".join(f"\n  {rung.name:<18} {visible(rung.at)}  {visible(rung.by)}" for rung in state.rungs)
+    for rung in state.rungs:
+        told += f"\n  {rung.name:<18} {visible(rung.at)}  {visible(rung.by)}"
+        told += f"  ({visible(rung.why)})" if rung.why else ""
+    return told
 
 
 def _print(text: str) -> None:

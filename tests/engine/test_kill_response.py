@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -184,6 +185,83 @@ async def test_an_exchange_that_does_not_answer_is_asked_again_and_told_in_every
     await until(lambda: done)
     assert rungs(home, clock) == RUNGS
     assert response.error == ""
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Every line of the kill journal waits until this is set."""
+    answers = threading.Event()
+
+    def slow(record: Callable[..., None]) -> Callable[..., None]:
+        def recorded(*arguments: Any, **more: Any) -> None:
+            assert answers.wait(10)
+            record(*arguments, **more)
+
+        return recorded
+
+    monkeypatch.setattr(kill_record, "record", slow(kill_record.record))
+    monkeypatch.setattr("engine.stopping.record", slow(kill_record.record))
+    yield answers
+    answers.set()
+
+
+async def test_a_disk_that_hangs_delays_nothing_at_the_exchange_and_is_told_in_order_afterwards(
+    response: KillResponse, home: Home, clock: SimulatedClock, venue: Any, leave: Any, until: Any, done: list[str],
+    slow_disk: threading.Event,
+) -> None:  # fmt: skip
+    venue.rest_order("a")
+    leave.kill()
+    response.look()
+    await until(lambda: "total_resting_order_value" in venue.calls)
+    assert venue.calls == ["trigger group-1", "cancel_all", "orders", "total_resting_order_value"]
+    assert (venue.known, done, rungs(home, clock)) == ({}, [], [])
+    slow_disk.set()
+    await until(lambda: done)
+    assert rungs(home, clock) == RUNGS
+
+
+async def test_what_was_reached_is_told_before_an_engine_that_stops_has_stopped(
+    response: KillResponse, home: Home, clock: SimulatedClock, venue: Any, leave: Any, until: Any,
+    slow_disk: threading.Event,
+) -> None:  # fmt: skip
+    venue.lasting["orders"] = Unavailable("no route")
+    leave.kill()
+    response.look()
+    await until(lambda: "orders" in venue.calls)
+    closing = asyncio.create_task(response.close())
+    await asyncio.sleep(0)
+    slow_disk.set()
+    await closing
+    assert rungs(home, clock) == RUNGS[:3]
+
+
+async def test_the_group_is_triggered_at_once_and_once_while_orders_are_on_their_way(
+    response: KillResponse, venue: Any, leave: Any, until: Any, order: NewOrder, done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(kill_response, "ANSWER_WAIT_S", 60.0)
+    venue.answer = asyncio.Event()
+    sending = asyncio.create_task(venue.create_order(order, lambda: None))
+    await until(lambda: venue.orders_in_flight)
+    leave.kill()
+    response.look()
+    await until(lambda: "trigger group-1" in venue.calls)
+    assert not sending.done()
+    venue.answer.set()
+    await sending
+    await until(lambda: done)
+    assert venue.calls.count("trigger group-1") == 1
+
+
+async def test_a_group_that_was_being_made_when_the_kill_came_is_triggered_too(
+    response: KillResponse, venue: Any, leave: Any, until: Any, done: list[str]
+) -> None:
+    known = iter([("group-1",), ("group-1", "group-2")])
+    response.groups = lambda: next(known)
+    leave.kill()
+    response.look()
+    await until(lambda: done)
+    assert sorted(venue.calls[: venue.calls.index("cancel_all")]) == ["trigger group-1", "trigger group-2"]
 
 
 @pytest.fixture

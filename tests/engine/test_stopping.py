@@ -66,6 +66,12 @@ def test_what_repeats_itself_is_journalled_once(teller: RungTeller, home: Home, 
     assert len(heard.progress) == 400
 
 
+def test_the_doubt_of_a_rung_is_journalled_with_it_and_not_again(teller: RungTeller, home: Home) -> None:
+    for _ in range(2):
+        teller(Progress("verified_1", 0, "no cancel-all was taken"))
+    assert lines(home) == [("rung", "verified_1", 0, "no cancel-all was taken")]
+
+
 def test_a_number_that_changes_is_told_each_time_and_an_unknown_one_is_no_change(
     teller: RungTeller, home: Home
 ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.market.money import Micros
-from engine.venues.kalshi.errors import Rejected, VenueError
+from engine.venues.kalshi.errors import Ambiguous, Rejected, VenueError
 from engine.venues.kalshi.limits import Sleep
 from engine.venues.kalshi.portfolio import CancelOutcome, Order, OrderGroup, OrderStatus, QueuePosition
 
@@ -53,37 +53,57 @@ class Progress:
 
 
 class Cancellation:
-    """One run of cancelling and verifying."""
+    """One run of cancelling and verifying. `tickers` are markets in which orders of ours may rest."""
 
-    def __init__(
-        self,
-        venue: Venue,
-        order_group_ids: Sequence[str],
-        tickers: Sequence[str],
-        on_progress: Callable[[Progress], None],
-    ) -> None:
+    def __init__(self, venue: Venue, on_progress: Callable[[Progress], None], tickers: Sequence[str] = ()) -> None:
         self.progress = Progress(None, None, None)
-        self._venue, self._groups, self._on_progress = venue, tuple(order_group_ids), on_progress
+        self._venue, self._on_progress = venue, on_progress
         self._tickers = set(tickers)
-        self._triggers: dict[str, asyncio.Task[None]] = {}
-        self._triggered: set[str] = set()
+        self._triggers: dict[str, asyncio.Task[bool]] = {}
         self._sent = False
+        self._unheard = ""
+        """Why nobody knows what became of a cancel-all that left."""
+        self._refused = ""
+        """Why the last cancel-all did not leave, or was not taken."""
+
+    def trigger(self, order_group_ids: Sequence[str]) -> None:
+        """Begin to trigger those groups that are not triggered, or about to be; `until_verified` asks again."""
+        for group in order_group_ids:
+            task = self._triggers.get(group)
+            if task is None or (task.done() and not task.result()):
+                self._triggers[group] = asyncio.create_task(self._trigger(group))
+
+    async def until_verified(self, deadline: float | None = None, sleep: Sleep = asyncio.sleep) -> Progress:
+        """Cancel and verify, again and again until verified or until `deadline` seconds have passed."""
+        pause = _FIRST_PAUSE
+        try:
+            async with asyncio.timeout(deadline):
+                while True:
+                    await self.cancel()
+                    if await self.verify():
+                        return self.progress
+                    await sleep(pause)
+                    pause = min(_LONGEST_PAUSE, pause * 2)
+        except TimeoutError:
+            return self.progress
+        finally:
+            self.abandon()
 
     async def cancel(self) -> None:
         """Trigger the groups, then cancel all. A failure is told; the verification finds what it left."""
-        for group in self._groups:
-            if group not in self._triggered and (group not in self._triggers or self._triggers[group].done()):
-                self._triggers[group] = asyncio.create_task(self._trigger(group))
+        self.trigger(tuple(self._triggers))
         if pending := [task for task in self._triggers.values() if not task.done()]:
             await asyncio.wait(pending, timeout=_TRIGGER_HEAD_START)
         try:
             await self._venue.cancel_all()
+        except Ambiguous as exc:
+            self._unheard = f"cancel all: {exc}"
+            self._tell(problem=self._unheard)
         except VenueError as exc:
-            self._tell(problem=f"cancel all: {exc}")
+            self._refused = f"cancel all: {exc}"
+            self._tell(problem=self._refused)
         else:
-            if not self._sent:
-                self._sent = True
-                self._tell(CANCEL_SENT)
+            self._tell_sent()
 
     async def verify(self) -> bool:
         """Ask both listings once; True when both show none. What rests is cancelled by name."""
@@ -97,7 +117,7 @@ class Cancellation:
             self._tell(left=len(resting))
             await self._cancel_by_name(resting)
             return False
-        self._tell(VERIFIED_1, left=0)
+        self._tell_none_left()
         try:
             remain = await self._second_look()
         except VenueError as exc:
@@ -122,26 +142,39 @@ class Cancellation:
         try:
             value = await self._venue.total_resting_order_value(urgent=True, attempts=1)
         except Rejected:
-            if not self._groups:
+            if not self._triggers:
                 raise
-            listed = [await self._venue.order_group(group, urgent=True, attempts=1) for group in self._groups]
+            listed = [await self._venue.order_group(group, urgent=True, attempts=1) for group in self._triggers]
             grouped = sum(len(group.order_ids) for group in listed)
             return f"{grouped} are in order groups" if grouped else ""
         return f"{value} micro-dollars do" if value else ""
 
-    async def _trigger(self, order_group_id: str) -> None:
+    async def _trigger(self, order_group_id: str) -> bool:
+        """Whether the exchange says that it is done."""
         try:
             await self._venue.trigger_order_group(order_group_id)
         except VenueError as exc:
             self._tell(problem=f"trigger of order group {order_group_id}: {exc}")
-        else:
-            self._triggered.add(order_group_id)
+            return False
+        return True
 
     async def _cancel_by_name(self, resting: Sequence[Order]) -> None:
         try:
             await self._venue.cancel_batched([(order.order_id, order.ticker) for order in resting])
         except VenueError as exc:
             self._tell(left=len(resting), problem=f"cancel by order: {exc}")
+
+    def _tell_sent(self, doubt: str | None = None) -> None:
+        if not self._sent:
+            self._sent = True
+            self._tell(CANCEL_SENT, problem=doubt)
+
+    def _tell_none_left(self) -> None:
+        """The first listing shows none. A cancel-all that was never acknowledged is told with its doubt before."""
+        if not self._sent and self._unheard:
+            self._tell_sent(f"never acknowledged, and nothing rests ({self._unheard})")
+        doubt = None if self._sent else f"nothing rests, though no cancel-all was taken ({self._refused})"
+        self._tell(VERIFIED_1, left=0, problem=doubt)
 
     def _tell(self, rung: str | None = None, *, left: int | None = None, problem: str | None = None) -> None:
         self.progress = Progress(rung, left, problem)
@@ -160,21 +193,11 @@ async def cancel_and_verify(
     """Cancel whatever rests and verify it, again and again until verified or until `deadline` seconds have passed.
 
     Tells each rung ("cancel_sent" when the exchange acknowledged a cancel-all, "verified_1" and "verified_2" when a
-    listing showed none, each by another endpoint) and how many orders are `left`; unreadable is None, never 0.
-    `tickers` are markets in which orders of ours may rest. The last Progress is returned: verified when its rung is
-    "verified_2".
+    listing showed none, each by another endpoint) and how many orders are `left`; unreadable is None, never 0. When
+    a listing shows none after a cancel-all that was never acknowledged, its rung is told then, and its `problem` says
+    so; when none was even taken, there is no such rung, and "verified_1" says why. `tickers` are markets in which
+    orders of ours may rest. The last Progress is returned: verified when its rung is "verified_2".
     """
-    run = Cancellation(venue, order_group_ids, tickers, on_progress)
-    pause = _FIRST_PAUSE
-    try:
-        async with asyncio.timeout(deadline):
-            while True:
-                await run.cancel()
-                if await run.verify():
-                    return run.progress
-                await sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 2)
-    except TimeoutError:
-        return run.progress
-    finally:
-        run.abandon()
+    run = Cancellation(venue, on_progress, tickers)
+    run.trigger(order_group_ids)
+    return await run.until_verified(deadline, sleep)

@@ -203,6 +203,13 @@ def test_status_says_what_stands(command: Run, home: Home, at: tuple[str, str]) 
     assert done.stdout.startswith("kill switch is ON (drill␛]0;x␇), by ann\n  sentinel_durable ")
 
 
+def test_status_tells_the_doubt_that_belongs_to_a_rung(command: Run, home: Home, at: tuple[str, str]) -> None:
+    done = kill.engage(home, SystemClock(), why="drill", via="test", by="ann")
+    told = {"rung": "cancel_sent", "kill_id": done.kill_id, "by": "engine 7", "why": "never acknowledged"}
+    kill.record(home, SystemClock(), "rung", **told)
+    assert command("status", *at).stdout.endswith("  engine 7  (never acknowledged)\n")
+
+
 def test_status_json_is_the_documented_object(command: Run, home: Home, at: tuple[str, str]) -> None:
     assert json.loads(command("status", "--json", *at).stdout) == {
         "engaged": False,
@@ -228,7 +235,8 @@ def test_status_that_cannot_be_read_says_so(command: Run, home: Home, spoil: str
     done = command("status", "--home", os.fspath(home.root))
 
     assert done.returncode == 74
-    assert ("ENOENT" in done.stdout) if spoil == "home" else ("EINVAL" in done.stderr)
+    assert one_line(done.stderr).startswith("flightdeck kill status: ")
+    assert ("ENOENT" if spoil == "home" else "EINVAL") in done.stderr
 
 
 @pytest.mark.parametrize("streams", ["full", "closed", "no input", "nobody reads"])

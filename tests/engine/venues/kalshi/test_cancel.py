@@ -154,6 +154,27 @@ async def test_the_rung_cancel_sent_stands_only_once_the_exchange_acknowledged(r
     assert exchange.calls.count("cancel_all") == 3
 
 
+async def test_a_cancel_all_that_was_done_but_never_acknowledged_is_told_once_nothing_rests(run: Run) -> None:
+    class Mute(Exchange):
+        async def cancel_all(self) -> None:
+            await super().cancel_all()
+            raise Ambiguous("ReadTimeout")
+
+    assert (await run(Mute())).rung == "verified_2"
+    assert run.rungs == ["cancel_sent", "verified_1", "verified_2"]
+    (sent,) = (told for told in run.told if told.rung == "cancel_sent")
+    assert sent.problem == "never acknowledged, and nothing rests (cancel all: ReadTimeout)"
+    assert [told.problem for told in run.told if told.rung != "cancel_sent"] == ["cancel all: ReadTimeout", None, None]
+
+
+async def test_where_no_cancel_all_was_taken_none_is_said_to_be_sent_and_why_nothing_rests_is_told(run: Run) -> None:
+    exchange = Exchange(resting=0, cancel_all=[Rejected(403, "", "not for this key")])
+    assert (await run(exchange)).rung == "verified_2"
+    assert run.rungs == ["verified_1", "verified_2"]
+    (first,) = (told for told in run.told if told.rung == "verified_1")
+    assert first.problem == "nothing rests, though no cancel-all was taken (cancel all: HTTP 403: not for this key)"
+
+
 async def test_a_trigger_that_fails_is_repeated_and_one_that_hangs_holds_nothing_up(run: Run) -> None:
     failing = Exchange(resting=0, trigger=[Unavailable("x")], orders=[Unavailable("x")])
     await run(failing)
