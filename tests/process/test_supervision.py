@@ -195,7 +195,8 @@ def test_a_full_disk_takes_the_permit_and_nothing_else_and_all_is_well_once_ther
     desk.wait_for("the gate opens", lambda: desk.document("gate").get("open"))
     assert "degraded" in {line["engine_status"] for line in desk.lines("run")}
     assert desk.processes() == before
-    assert desk.events("TRADING_ENGINE_EXITED") == []
+    # not by its lines: the full disk may have torn one, and in a journal of many writers nobody may cut it off
+    assert b"TRADING_ENGINE_EXITED" not in desk.path("logs/system_events.jsonl").read_bytes()
     assert desk.run("down") == 0
     assert up.wait(1) == 0
 
