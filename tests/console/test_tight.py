@@ -29,9 +29,6 @@ from state.home import Home
 States = dict[str, Callable[[], Snapshot]]
 Cell = tuple[str, Style | None]
 
-MARKED = st.lists(
-    st.builds(Span, st.from_regex("([a漢]\u0301?){0,3}", fullmatch=True), st.sampled_from(list(Tone))), max_size=6
-)
 SPANS = st.lists(st.builds(Span, st.text("ab 漢字é●▁", max_size=6), st.sampled_from(list(Tone))), max_size=6)
 
 
@@ -63,9 +60,6 @@ def cells(of: Strip) -> list[Cell]:
     made: list[Cell] = []
     for segment in of:
         for character in segment.text:
-            if made and width((Span(character),)) == 0:
-                made[-1] = made[-1][0] + character, made[-1][1]
-                continue
             made.append((character, segment.style))
             made += [("", segment.style)] * (width((Span(character),)) - 1)
     return made
@@ -161,7 +155,7 @@ def test_a_piece_of_a_row_is_what_stands_there_in_the_whole_row(row: Line, start
     assert list(cells(strip(row, start, end, Style.parse("red on blue")))) == list(cells(whole.crop(start, end)))
 
 
-@given(MARKED.map(tuple), MARKED.map(tuple))
+@given(SPANS.map(tuple), SPANS.map(tuple))
 def test_painting_what_changed_over_what_stood_there_gives_what_stands_there_now(old: Line, new: Line) -> None:
     ground = Style.null()
     glass, wanted = cells(strip(old, 0, 40, ground)), cells(strip(new, 0, 40, ground))
