@@ -59,8 +59,8 @@ class Accepting:
         return seen
 
     async def _look(self) -> dict[str, Difference]:
-        orders = self.path.orders
         await self.path.read_on()
+        orders = self.path.orders
         listed = await list_all(self.path, self._list_now)
         for order, found in evidence(orders, listed):
             self.path.hear(order, found)

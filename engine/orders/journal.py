@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -18,6 +18,17 @@ from state.home import Home
 from state.journal import JournalWriter
 from state.models.orders import OrderEvent
 
+AT_ONCE = 64 * 1024
+"""Bytes read before others on the loop have their turn: some hundred lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Lines, oldest first. `anew`: the file was cut or exchanged, and these are from its beginning."""
+
+    lines: list[OrderEvent]
+    anew: bool
+
 
 @dataclass(slots=True)
 class OrderJournal:
@@ -30,9 +41,6 @@ class OrderJournal:
     writer: JournalWriter
     follower: Follower
     _waiting: deque[OrderEvent] = field(default_factory=deque)
-    _read: list[OrderEvent] = field(default_factory=list)
-    """Lines that were read and not handed over: a disk that refuses in the middle takes none of them away."""
-    _unreadable: int = 0
     _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -56,19 +64,19 @@ class OrderJournal:
                 await self.writer.append_off_loop(self._waiting[0], sync=len(self._waiting) == 1)
                 self._waiting.popleft()
 
-    async def read_on(self) -> list[OrderEvent]:
+    async def read_on(self) -> AsyncIterator[Read]:
         """The lines of this account that were appended since the last call, our own among them. Raises OSError."""
-        await asyncio.to_thread(self._read_all)
-        lines, self._read = self._read, []
-        unreadable, self._unreadable = self._unreadable, 0
-        if unreadable:
-            self.emit(
-                EventType.JOURNAL_LINE_UNREADABLE,
-                f"{unreadable} lines of {Home.intents.path} cannot be read; the exchange is asked what they told",
-                severity="error",
-                lines=unreadable,
-            )
-        return lines
+        more = True
+        while more:
+            read, unreadable, more = await asyncio.to_thread(self._poll)
+            if unreadable:
+                self.emit(
+                    EventType.JOURNAL_LINE_UNREADABLE,
+                    f"{unreadable} lines of {Home.intents.path} cannot be read; the exchange is asked what they told",
+                    severity="error",
+                    lines=unreadable,
+                )
+            yield read
 
     def close(self) -> None:
         """Close the files."""
@@ -79,15 +87,14 @@ class OrderJournal:
         stamped = {"at": self.clock.now(), "account": self.account, "source": self.source}
         return OrderEvent.model_validate({**stamped, **fields})
 
-    def _read_all(self) -> None:
-        more = True
-        while more:
-            batch = self.follower.poll()
-            more = batch.more
-            for raw in batch.lines:
-                try:
-                    line = OrderEvent.model_validate_json(raw)
-                except ValidationError:
-                    self._unreadable += 1
-                else:
-                    self._read += [line] if line.account == self.account else []
+    def _poll(self) -> tuple[Read, int, bool]:
+        batch = self.follower.poll(AT_ONCE)
+        lines, unreadable = [], 0
+        for raw in batch.lines:
+            try:
+                line = OrderEvent.model_validate_json(raw)
+            except ValidationError:
+                unreadable += 1
+            else:
+                lines += [line] if line.account == self.account else []
+        return Read(lines, batch.truncated or batch.replaced), unreadable, batch.more

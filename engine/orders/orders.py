@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.market.money import Count
 from engine.orders.life import Evidence, Order, OwnFill, Plan, State
@@ -12,12 +13,19 @@ from engine.orders.lines import accepted_of, evidence_of, milliseconds, plan_of
 from engine.venues.kalshi.wire import BookSide
 from state.models.orders import OrderEvent
 
+KEPT = timedelta(hours=1)
+"""Market time for which an order that ended is still known by name, for late or repeated news of it. News that is later
+than this is taken for a stranger's, which shuts the gate."""
+
 
 @dataclass(slots=True)
 class Orders:
     """A fold of the journal that goes on with the evidence of this run. Folding a line twice changes nothing."""
 
     by_id: dict[str, Order] = field(default_factory=dict)
+    """Those that are alive, and those that ended within `KEPT`."""
+    known: int = 0
+    """How many were ever intended."""
     settled: set[str] = field(default_factory=set)
     """Markets that paid out: nothing is held in them any more."""
     flat_ms: int = -1
@@ -30,6 +38,8 @@ class Orders:
     last_fill_ms: int | None = None
     _names: dict[str, str] = field(default_factory=dict)
     _alive: set[str] = field(default_factory=set)
+    _ended: deque[str] = field(default_factory=deque)
+    """In the order in which they ended."""
     _held: dict[str, Count] = field(default_factory=dict)
     _accepted: dict[str, tuple[int, Count]] = field(default_factory=dict)
     """By ticker: market time, and what a person took over beyond what the fills explain."""
@@ -40,6 +50,7 @@ class Orders:
         if known is not None:
             return known
         self._alive.add(plan.client_order_id)
+        self.known += 1
         order = self.by_id[plan.client_order_id] = Order(plan)
         return order
 
@@ -61,11 +72,28 @@ class Orders:
             self.doubled.add(name)
         if new.alive:
             self._alive.add(name)
-        else:
+        elif name in self._alive:
             self._alive.discard(name)
+            self._ended.append(name)
         if new.fills != old.fills:
             self._count(old, new)
         return new
+
+    def forget(self) -> None:
+        """Let go of what ended more than `KEPT` before what is known: what it left is in the counts."""
+        if self.known_until is None:
+            return
+        before_ms = milliseconds(self.known_until - KEPT)
+        while self._ended:
+            name = self._ended[0]
+            order = self.by_id.get(name)
+            if order is not None and _last_ms(order) >= before_ms:
+                return
+            self._ended.popleft()
+            if order is not None and name not in self._alive and name not in self.doubled:
+                del self.by_id[name]
+                for order_id in order.order_ids:
+                    del self._names[order_id]
 
     def fold(self, line: OrderEvent) -> None:
         """One line of the journal. Raises ValueError for a line that says too little."""
@@ -143,3 +171,8 @@ class Orders:
         self.fills, self._held = 0, {}
         for order in self.by_id.values():
             self._book(order, +1, order.fills)
+
+
+def _last_ms(order: Order) -> int:
+    told_ms = 0 if order.word is None else order.word.at_ms
+    return max(milliseconds(order.plan.market_at), told_ms, *(fill.at_ms for fill in order.fills))

@@ -108,7 +108,7 @@ class OrderPath:
         finally:
             self._in_hand.discard(plan.client_order_id)
         await self.journal.flush()
-        return self.orders.by_id[plan.client_order_id]
+        return self.orders.intend(plan)
 
     async def _send(self, order: NewOrder, known: Order, look: Callable[[], None]) -> None:
         self.sent += 1
@@ -126,7 +126,7 @@ class OrderPath:
         except Ambiguous as error:
             self._lost(known, str(error))
         except BaseException as error:  # stopped, or a broken look: whether it left decides what it is
-            left = self.orders.by_id[known.plan.client_order_id].ours.fate is Fate.SENT
+            left = self.orders.intend(known.plan).ours.fate is Fate.SENT
             self.hear(known, Ours(Fate.UNRESOLVED if left else Fate.NOT_SENT, f"{type(error).__name__}: {error}"))
             raise
         else:
@@ -159,7 +159,7 @@ class OrderPath:
 
     def hear(self, order: Order, evidence: Evidence) -> Order:
         """Keep one piece of evidence; the lines it makes wait for the next flush of the journal."""
-        old = self.orders.by_id[order.plan.client_order_id]
+        old = self.orders.intend(order.plan)
         new = self.orders.apply(old, evidence)
         if new is not old:
             self.journal.queue(changes(old, new))
@@ -167,12 +167,16 @@ class OrderPath:
 
     async def read_on(self) -> None:
         """Fold what the journal got since the last call, from other processes too; at first all of it."""
-        for line in await self.journal.read_on():
-            try:
-                self.orders.fold(line)
-            except ValueError as error:
-                told = f"{Home.intents.path}: {error}; the exchange is asked"
-                self.emit(EventType.JOURNAL_LINE_UNREADABLE, told, severity="error")
+        async for read in self.journal.read_on():
+            if read.anew:
+                self.orders = Orders()  # what it kept of orders that are forgotten must not be counted twice
+            for line in read.lines:
+                try:
+                    self.orders.fold(line)
+                except ValueError as error:
+                    told = f"{Home.intents.path}: {error}; the exchange is asked"
+                    self.emit(EventType.JOURNAL_LINE_UNREADABLE, told, severity="error")
+            self.orders.forget()
 
     def judge_intents(self) -> None:
         """Intents without an outcome: those of this run never left; of those of another only asking tells."""

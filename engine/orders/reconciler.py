@@ -97,8 +97,8 @@ class Reconciler:
         return OrdersLook(age, self.result.reasons, len(self.path.orders.working()), unresolved, self.result.error)
 
     async def _round(self) -> tuple[Listed, tuple[str, ...]]:
-        orders = self.path.orders
         await self.path.read_on()
+        orders = self.path.orders
         self.path.judge_intents()
         before = {order.plan.client_order_id: order.state for order in orders.alive()}
         listed = await list_all(self.path, self.account.list_now, self._known_until)
@@ -149,7 +149,7 @@ class Reconciler:
             as_of=listed.asked_at,
             ok=not reasons,
             reasons=reasons,
-            orders_known=len(orders.by_id),
+            orders_known=orders.known,
             orders_resting=len(listed.resting),
             orders_unresolved=len(orders.unresolved()),
             orders_foreign=len(foreign(orders, listed)),

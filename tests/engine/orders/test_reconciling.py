@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.orders.journal import AT_ONCE
 from engine.orders.life import State
 from engine.venues.kalshi.errors import Ambiguous, Unavailable
 from engine.venues.kalshi.portfolio import OrderStatus
@@ -358,7 +359,7 @@ async def test_lines_read_before_the_disk_refused_are_not_forgotten(
         batch.more = polled == 1
         return batch
 
-    monkeypatch.setattr(type(heir.journal.follower), "poll", lambda _: refused_in_the_middle())
+    monkeypatch.setattr(type(heir.journal.follower), "poll", lambda *_: refused_in_the_middle())
     with pytest.raises(OSError, match="Input/output"):
         await heir.reconcile()
     assert (await heir.reconcile()).ok
@@ -372,3 +373,89 @@ async def test_what_another_process_intends_is_told_as_what_it_is(run: Any, exch
         await other.place()
     assert not (await run.reconcile()).ok
     assert run.lines()[-1].reason == "the journal of intents does not tell how it was answered"
+
+
+# What ended long ago
+
+
+async def _trade(run: Any, exchange: Any, clock: SimulatedClock, orders: int) -> None:
+    """Each third order is filled, the others are cancelled; one a minute."""
+    for number in range(orders):
+        order = await run.place(f"T-{number % 2}")
+        (exchange.fill if number % 3 == 0 else exchange.cancel)(order.plan.client_order_id)
+        clock.advance(60)
+        await run.reconcile()
+
+
+async def test_what_ended_long_ago_takes_no_room_and_still_counts(
+    run: Any, exchange: Any, clock: SimulatedClock, successor: Any
+) -> None:
+    await _trade(run, exchange, clock, 180)
+    heir = successor()
+    for engine in (run, heir):
+        result = await engine.reconcile()
+        assert (result.ok, result.orders_known, result.fills) == (True, 180, 60)
+        assert len(engine.path.orders.by_id) < 65
+        assert engine.path.orders.held() == exchange.positions_
+    assert heir.path.orders.known_until == run.path.orders.known_until
+
+
+async def test_a_flatten_after_long_trading_counts_anew(run: Any, exchange: Any, clock: Any, successor: Any) -> None:
+    await _trade(run, exchange, clock, 90)
+    exchange.positions_ = {}
+    run.journal.queue([{"act": "flat", "market_at": clock.now()}])
+    await run.journal.flush()
+    assert (await run.reconcile()).ok
+    assert (await successor().reconcile()).ok
+
+
+async def test_an_order_that_lives_is_never_forgotten(run: Any, exchange: Any, clock: SimulatedClock) -> None:
+    lives = await run.place("T-9")
+    await _trade(run, exchange, clock, 90)
+    exchange.fill(lives.plan.client_order_id)
+    assert (await run.reconcile()).ok
+    assert run.path.orders.by_id[lives.plan.client_order_id].state is State.FILLED
+
+
+async def test_news_of_what_was_forgotten_is_a_stranger_s_and_shuts_the_gate(
+    run: Any, exchange: Any, clock: SimulatedClock
+) -> None:
+    order = await run.place("T-9")
+    exchange.cancel(order.plan.client_order_id)
+    await _trade(run, exchange, clock, 90)
+    exchange.hand_fill(order.order_id, "T-9", BookSide.BID, 100)
+    assert (await run.reconcile()).reasons == (
+        "fills of orders that we do not know: t-31 in T-9",
+        "positions differ: T-9 should be 0.00 and is 1.00",
+    )
+
+
+@pytest.mark.parametrize("how", ["cut", "replaced"])
+async def test_a_journal_that_was_altered_is_read_anew_and_counts_nothing_twice(
+    run: Any, exchange: Any, clock: SimulatedClock, how: str
+) -> None:
+    await _trade(run, exchange, clock, 90)
+    path = run.home.path(Home.intents)
+    text = path.read_text()
+    if how == "replaced":
+        path.unlink()
+    path.write_text(text[:-1].rpartition("\n")[0] + "\n")
+    for _ in range(2):
+        assert (await run.reconcile()).ok
+        assert run.path.orders.held() == exchange.positions_
+
+
+async def test_a_long_journal_is_read_in_turns(run: Any, exchange: Any, clock: SimulatedClock, successor: Any) -> None:
+    await _trade(run, exchange, clock, 180)
+    heir, turns = successor(), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    await heir.path.read_on()
+    beside.cancel()
+    assert turns > run.home.path(Home.intents).stat().st_size // AT_ONCE
