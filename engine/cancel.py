@@ -8,13 +8,13 @@ import os
 import sys
 
 from engine.connection import open_rest
+from engine.ending import ended
 from engine.stopping import RungTeller, say, stop_at_exchange
 from engine.venues.kalshi.cancel import Progress
-from engine.venues.kalshi.errors import Misconfigured, VenueError
 from state import arguments, kill, permit
 from state.clock import Clock, SystemClock
-from state.config import ConfigError, Settings, load
-from state.home import Home, HomeError
+from state.config import Settings, load
+from state.home import Home
 from state.kill_journal import record_anyway
 from state.lock import holder
 from state.sentinel import Anchor
@@ -30,19 +30,12 @@ def main(argv: list[str]) -> int:
         "--timeout", type=arguments.seconds, default=DEADLINE_S, help="seconds to try (default %(default)s)"
     )
     options = parser.parse_args(argv)
-    clock = SystemClock()
-    try:
+
+    def act() -> int:
         home = Home.locate(options.home)
-        return asyncio.run(_cancel(home, load(home), clock, options.timeout))
-    except (HomeError, ConfigError, Misconfigured) as error:
-        print(f"flightdeck cancel: {error}", file=sys.stderr)
-        return os.EX_CONFIG
-    except VenueError as error:
-        print(f"flightdeck cancel: {error}", file=sys.stderr)
-        return os.EX_UNAVAILABLE
-    except OSError as error:
-        print(f"flightdeck cancel: {error}", file=sys.stderr)
-        return os.EX_IOERR
+        return asyncio.run(_cancel(home, load(home), SystemClock(), options.timeout))
+
+    return ended("cancel", act)
 
 
 async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: float) -> int:

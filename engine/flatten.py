@@ -13,6 +13,7 @@ import sys
 from datetime import timedelta
 
 from engine.connection import open_rest
+from engine.ending import ended
 from engine.market_time import market_clock_of
 from engine.orders.flattening import Flattening
 from engine.orders.identity import account_of
@@ -20,16 +21,15 @@ from engine.orders.journal import OrderJournal
 from engine.orders.path import OrderPath
 from engine.stopping import RungTeller, say, stop_at_exchange
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress
-from engine.venues.kalshi.errors import Misconfigured, VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from state import arguments, kill
 from state.clock import Clock, SystemClock
-from state.config import ConfigError, Settings, load
+from state.config import Settings, load
 from state.events import Events
-from state.home import Home, HomeError
+from state.home import Home
 from state.kill_journal import fold
 from state.kill_record import record_anyway
-from state.lock import Held, Lock
+from state.lock import Lock
 from state.sentinel import Anchor
 
 USAGE = 2
@@ -43,29 +43,18 @@ def main(argv: list[str]) -> int:
     if options.confirm != WORD:
         print(f"flightdeck flatten: closes every position at the market; say so: --confirm {WORD}", file=sys.stderr)
         return USAGE
-    clock = SystemClock()
-    try:
-        home = Home.locate(options.home)
-        settings = load(home)
-        with Anchor(home) as anchor:
-            refusal, kill_id = _refusal(home, clock, anchor)
-            if refusal:
-                print(f"flightdeck flatten: {refusal}", file=sys.stderr)
-                return 1
-            with Lock(home, "flatten", clock):
-                return asyncio.run(_flatten(home, settings, clock, anchor, kill_id, options.timeout))
-    except (HomeError, ConfigError, Misconfigured) as error:
-        print(f"flightdeck flatten: {error}", file=sys.stderr)
-        return os.EX_CONFIG
-    except VenueError as error:
-        print(f"flightdeck flatten: {error}", file=sys.stderr)
-        return os.EX_UNAVAILABLE
-    except Held as error:
-        print(f"flightdeck flatten: {error}", file=sys.stderr)
-        return os.EX_TEMPFAIL
-    except OSError as error:
-        print(f"flightdeck flatten: {error}", file=sys.stderr)
-        return os.EX_IOERR
+    return ended("flatten", lambda: _act(Home.locate(options.home), SystemClock(), options.timeout))
+
+
+def _act(home: Home, clock: Clock, deadline_s: float) -> int:
+    settings = load(home)
+    with Anchor(home) as anchor:
+        refusal, kill_id = _refusal(home, clock, anchor)
+        if refusal:
+            print(f"flightdeck flatten: {refusal}", file=sys.stderr)
+            return 1
+        with Lock(home, "flatten", clock):
+            return asyncio.run(_flatten(home, settings, clock, anchor, kill_id, deadline_s))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,55 +8,67 @@ import select
 import signal
 import sys
 
+from engine.ending import ended
 from state import arguments
-from state.home import Home, HomeError
-from state.lock import holder, start_id
+from state.clock import SystemClock
+from state.home import Home
+from state.lock import Holder, holder, start_id
+from state.models.supervisor import SupervisorState
+from state.reading import read
 
+NO = 1
 PATIENCE_S = 60.0
 """A stop cancels and verifies first; beyond this something needs a person."""
 
 
 def main(argv: list[str]) -> int:
-    """Stop the supervisor of a home. 0 when it is gone, or none ran; 75 when it does not end."""
+    """Stop the supervisor of a home.
+
+    0 when it is gone and nothing rests, or none ran; 1 when it is gone and that is not verified; 75 when it is there.
+    """
     parser = argparse.ArgumentParser(prog="flightdeck down", description="Stop supervisor and engine of a home.")
     parser.add_argument("--home", help="the home to act on")
     parser.add_argument(
         "--timeout", type=arguments.seconds, default=PATIENCE_S, help="seconds to wait (default %(default)s)"
     )
     options = parser.parse_args(argv)
-    try:
-        home = Home.locate(options.home)
-        running = holder(home, "supervisor")
-    except HomeError as error:
-        print(f"flightdeck down: {error}", file=sys.stderr)
-        return os.EX_CONFIG
-    except OSError as error:
-        print(f"flightdeck down: {error.filename or home.state}: {error.strerror}", file=sys.stderr)
-        return os.EX_IOERR
+    return ended("down", lambda: _down(Home.locate(options.home), options.timeout))
+
+
+def _down(home: Home, timeout: float) -> int:
+    running = holder(home, "supervisor")
     if running is None:
         print(f"no supervisor runs in {home.root}")
         return os.EX_OK
     if not running.pid:
-        print("flightdeck down: a supervisor is just starting; try again", file=sys.stderr)
-        return os.EX_TEMPFAIL
+        return _fail(os.EX_TEMPFAIL, "a supervisor is just starting; try again")
     try:
-        return _stop(running.pid, running.start_id, options.timeout)
+        code = _stop(running, timeout)
     except ProcessLookupError:
-        return os.EX_OK  # it ended by itself meanwhile
-    except OSError as error:
-        print(f"flightdeck down: supervisor {running.pid} cannot be told to stop: {error.strerror}", file=sys.stderr)
-        return os.EX_IOERR
+        code = os.EX_OK  # it ended by itself meanwhile
+    return code or _verified(home, running)
 
 
-def _stop(pid: int, identity: str, timeout: float) -> int:
-    pidfd = os.pidfd_open(pid)
-    if start_id(pid) != identity:
-        print(f"flightdeck down: pid {pid} is another process now; nothing done", file=sys.stderr)
-        return os.EX_TEMPFAIL
+def _stop(running: Holder, timeout: float) -> int:
+    pidfd = os.pidfd_open(running.pid)
+    if start_id(running.pid) != running.start_id:
+        return _fail(os.EX_TEMPFAIL, f"pid {running.pid} is another process now; nothing done")
     signal.pidfd_send_signal(pidfd, signal.SIGTERM)
     gone, _, _ = select.select([pidfd], [], [], timeout)
     if not gone:
-        print(f"flightdeck down: supervisor {pid} is still there after {timeout:.0f} s; see logs", file=sys.stderr)
-        return os.EX_TEMPFAIL
-    print(f"supervisor {pid} has stopped")
+        return _fail(os.EX_TEMPFAIL, f"supervisor {running.pid} is still there after {timeout:.0f} s; see logs")
+    print(f"supervisor {running.pid} has stopped")
     return os.EX_OK
+
+
+def _verified(home: Home, ended: Holder) -> int:
+    """Its last word tells what it verified; one that died, or could not write any more, verified nothing."""
+    told = read(home, Home.supervisor, SupervisorState, SystemClock()).value
+    if told is not None and told.start_id == ended.start_id and told.end == "verified":
+        return os.EX_OK
+    return _fail(NO, "it is not verified that nothing rests at the exchange; see: flightdeck cancel")
+
+
+def _fail(code: int, text: str) -> int:
+    print(f"flightdeck down: {text}", file=sys.stderr)
+    return code

@@ -10,6 +10,7 @@ import sys
 
 from engine.account import Account
 from engine.connection import open_rest
+from engine.ending import ended
 from engine.stopping import Told
 from engine.supervisor.board import Board
 from engine.supervisor.engine_keeper import EngineKeeper
@@ -21,44 +22,37 @@ from engine.supervisor.resting import RestingOrders
 from engine.supervisor.schedule import Schedule
 from engine.supervisor.supervisor import Supervisor
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress
-from engine.venues.kalshi.errors import VenueError
 from state import kill, sentinel
 from state.build import build_id
 from state.clock import Clock, SystemClock
-from state.config import ConfigError, Settings, config_hash, load
+from state.config import Settings, config_hash, load
 from state.document import DocumentReader, DocumentWriter
 from state.events import Events, EventType
-from state.home import Home, HomeError
+from state.home import Home
 from state.lock import Held, Lock, start_id
 from state.models.exchange import ExchangeView
 from state.models.heartbeat import Heartbeat
 from state.models.supervisor import SupervisorState
 from state.permit import Identity, LeaveReader
-from state.process import Orphaned, die_with_parent
+from state.process import die_with_parent
 
 LISTING_SLACK = 3.0
 """Listings may stand still for this many periods before the engine counts as stalled."""
 
 
 def main(argv: list[str]) -> int:
-    """Run the supervisor until it is told to stop."""
+    """Run the supervisor until it is told to stop. 1 when it is then not verified that nothing rests."""
     parser = argparse.ArgumentParser(prog="flightdeck up", description="Run the supervisor, which runs the engine.")
     parser.add_argument("--home", help="the home to act on")
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    try:
+
+    def act() -> int:
         if options.parent is not None:
             die_with_parent(options.parent, signal.SIGTERM)
         return run(Home.locate(options.home), SystemClock())
-    except (HomeError, ConfigError, VenueError) as error:
-        print(f"flightdeck up: {error}", file=sys.stderr)
-        return os.EX_CONFIG
-    except Orphaned as error:
-        print(f"flightdeck up: {error}", file=sys.stderr)
-        return os.EX_UNAVAILABLE
-    except OSError as error:
-        print(f"flightdeck up: {error}", file=sys.stderr)
-        return os.EX_IOERR
+
+    return ended("up", act)
 
 
 def run(home: Home, clock: Clock) -> int:

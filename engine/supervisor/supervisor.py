@@ -49,14 +49,18 @@ class Supervisor:
     locks: tuple[Lock, ...]
     _duties: set[asyncio.Task[None]] = field(default_factory=set)
     _failure: str = ""
+    _unverified: str = ""
 
     @property
     def fault(self) -> str:
-        """Why it ended unasked, in one line; empty when it was asked to."""
-        return self._failure or self.engine.fault
+        """Why it ended unasked, else what its stop could not verify, in one line; empty when all was well."""
+        return self._failure or self.engine.fault or self._unverified
 
     async def run(self) -> int:
-        """Supervise until a signal asks to stop or a duty fails; returns the exit code of the command."""
+        """Supervise until a signal asks to stop or a duty fails; returns the exit code of the command.
+
+        1: stopped, and it is not verified that nothing rests.
+        """
         for number in STOP_SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
         self.engine.gone = self._withdraw
@@ -79,7 +83,9 @@ class Supervisor:
                 duty.cancel()
             await asyncio.gather(*duties, return_exceptions=True)  # `_ended` tells what they died of
             await self.resting.close()
-        return os.EX_SOFTWARE if self._failure else self.engine.exit_code
+        if self._failure:
+            return os.EX_SOFTWARE
+        return self.engine.exit_code or int(bool(self._unverified))
 
     def _begin(self, name: str, duty: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(duty, name=name)
@@ -153,6 +159,7 @@ class Supervisor:
         if await self.resting.cancel(teller, deadline_s=self.stop_timeout_s):
             await self.resting.list_once()  # the last word on what rests is a true one
         else:
-            why = f"not verified within {self.stop_timeout_s:.0f} s that nothing rests; what does ends by its expiry"
-            self.emit(EventType.ORDERS_NOT_VERIFIED, why, severity="critical")
-        self.board.tell(engine="stopped", engine_pid=None)
+            within = f"within {self.stop_timeout_s:.0f} s"
+            self._unverified = f"not verified {within} that nothing rests; what does ends by its expiry"
+            self.emit(EventType.ORDERS_NOT_VERIFIED, self._unverified, severity="critical")
+        self.board.tell(engine="stopped", engine_pid=None, end="unverified" if self._unverified else "verified")

@@ -7,6 +7,7 @@ from typing import Literal
 from state.models import DocumentModel, Instant
 
 EngineState = Literal["stopped", "starting", "running", "stopping", "backoff", "braked"]
+End = Literal["", "verified", "unverified"]
 
 
 class SupervisorState(DocumentModel):
@@ -23,5 +24,7 @@ class SupervisorState(DocumentModel):
     engine_started_at: Instant | None = None
     restarts: int = 0
     last_exit: str = ""
+    end: End = ""
+    """How its stop ended: whether two listings showed that nothing rests. Empty while it runs, and when it died."""
     permit_withheld: tuple[str, ...] = ()
     """Why no permit is being renewed; empty while one is."""

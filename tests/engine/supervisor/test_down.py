@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from engine.supervisor import down
+from state.clock import SystemClock
+from state.document import DocumentWriter
 from state.home import Home
 from state.lock import Holder, start_id
+from state.models.supervisor import SupervisorState
 
 
 @pytest.fixture
@@ -60,9 +63,33 @@ def test_one_that_is_just_starting_has_no_name_to_stop(home: Home, held: Any, se
     assert sent == []
 
 
+def told(home: Home, **fields: object) -> None:
+    """The last word of a supervisor."""
+    writer = DocumentWriter(home, Home.supervisor, SystemClock(), lambda *_, **__: None, SupervisorState())
+    writer.write(SupervisorState(**fields))
+
+
 def test_one_that_ended_meanwhile_is_stopped(home: Home, held: Any) -> None:
     held(2**22 + 1, "x")
+    told(home, start_id="x", end="verified")
     assert down.main(["--home", str(home.root)]) == os.EX_OK
+
+
+@pytest.mark.parametrize(
+    "word",
+    [{"start_id": "x", "end": "unverified"}, {"start_id": "x"}, {"start_id": "another", "end": "verified"}, None],
+    ids=["unverified", "died", "of another", "no word"],
+)
+def test_one_that_is_gone_without_verifying_that_nothing_rests_is_not_well_ended(
+    home: Home, held: Any, capsys: pytest.CaptureFixture[str], word: dict[str, object] | None
+) -> None:
+    held(2**22 + 1, "x")
+    if word is not None:
+        told(home, **word)
+    assert down.main(["--home", str(home.root)]) == 1
+    assert capsys.readouterr().err == (
+        "flightdeck down: it is not verified that nothing rests at the exchange; see: flightdeck cancel\n"
+    )
 
 
 def test_one_of_another_user_is_told_in_a_line(

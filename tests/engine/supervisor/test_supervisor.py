@@ -150,6 +150,7 @@ async def test_a_commanded_stop_withdraws_disarms_ends_the_engine_and_then_cance
     assert (straw.stopped, straw.permit_at_stop) == (1, False)
     assert venue.known == {}
     assert venue.closed
+    assert (supervisor.fault, supervisor.board.state.end) == ("", "verified")
 
 
 async def test_what_could_not_be_verified_at_the_end_is_told(
@@ -157,8 +158,10 @@ async def test_what_could_not_be_verified_at_the_end_is_told(
 ) -> None:
     venue.lasting |= {"cancel_all": Ambiguous("no route"), "orders": Unavailable("no route")}
     supervisor.stopping.set()
-    await finished(running)
+    assert await finished(running) == 1
     assert any("not verified within" in message for message in emit.said(EventType.ORDERS_NOT_VERIFIED))
+    assert supervisor.fault.startswith("not verified within")
+    assert supervisor.board.state.end == "unverified"
 
 
 async def test_a_kill_takes_the_permit_at_once(running: Any, leave: Any, until: Any, granted: Any) -> None:
