@@ -22,7 +22,7 @@ class Account:
     rest: KalshiRest
     clock: Clock
     document: DocumentWriter[ExchangeView]
-    by: Literal["engine", "supervisor"]
+    by: Literal["engine", "supervisor", "cancel"]
     view: ExchangeView = field(default_factory=ExchangeView)
     listings: int = 0
     asked_ns: int = 0

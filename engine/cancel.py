@@ -7,19 +7,27 @@ import asyncio
 import os
 import sys
 
+from engine.account import Account
 from engine.connection import open_rest
 from engine.ending import ended
 from engine.stopping import RungTeller, say, stop_at_exchange
 from engine.venues.kalshi.cancel import Progress
+from engine.venues.kalshi.errors import VenueError
+from engine.venues.kalshi.rest import KalshiRest
 from state import arguments, kill, permit
 from state.clock import Clock, SystemClock
 from state.config import Settings, load
+from state.document import DocumentWriter
+from state.events import Events
 from state.home import Home
 from state.kill_journal import record_anyway
-from state.lock import holder
+from state.lock import Held, Lock, holder
+from state.models.exchange import ExchangeView
 from state.sentinel import Anchor
 
 DEADLINE_S = 30.0
+LISTED_WITHIN_S = 1.0
+"""For so long at most a supervisor that is started meanwhile finds its place taken."""
 
 
 def main(argv: list[str]) -> int:
@@ -57,9 +65,35 @@ async def _cancel(home: Home, settings: Settings, clock: Clock, deadline_s: floa
     async with open_rest(settings, clock) as rest:
         teller = RungTeller(home, clock, kill_id, by, told)
         verified = await stop_at_exchange(rest, teller, deadline_s=deadline_s)
+        if verified:
+            await list_for_the_dead(home, clock, rest)
     if not verified:
         print(f"flightdeck cancel: not verified within {deadline_s:.0f} s", file=sys.stderr)
     return os.EX_OK if verified else 1
+
+
+async def list_for_the_dead(home: Home, clock: Clock, rest: KalshiRest) -> None:
+    """What rests and is held now, in place of a listing whose writers are both dead; under their locks.
+
+    Where one of them lives it lists for itself; where there is no listing there is none to correct.
+    """
+    if not _was_listed(home):
+        return
+    document = DocumentWriter(home, Home.exchange, clock, Events(home, "cancel", clock), ExchangeView())
+    account = Account(rest, clock, document, "cancel")
+    try:
+        with Lock(home, "supervisor", clock), Lock(home, "engine", clock):
+            account.take_over()
+            async with asyncio.timeout(LISTED_WITHIN_S):
+                await account.list_now()
+    except Held:
+        return
+    except (VenueError, OSError) as error:  # a time-out is one
+        say(f"flightdeck cancel: {Home.exchange.path} keeps an older listing: {error or 'no answer'}", sys.stderr)
+
+
+def _was_listed(home: Home) -> bool:
+    return os.path.lexists(home.path(Home.exchange))
 
 
 def _deny(home: Home, clock: Clock, by: str) -> str | None:

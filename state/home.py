@@ -83,7 +83,7 @@ class Home:
     heartbeat    = Document("state/bot_heartbeat.json", "heartbeat:Heartbeat", "engine", "the engine is alive and how it works", stale_after=15)
     gate         = Document("state/gate.json", "gate:GateReport", "engine", "may an order leave, gate by gate", stale_after=15)
     positions    = Document("state/shadow_v2_positions.json", "shadow:ShadowBook", "engine", "the shadow book: paper positions and orders", stale_after=15, durable=True)
-    exchange     = Document("state/exchange.json", "exchange:ExchangeView", "engine", "what the exchange says rests and is held; written by the supervisor while no engine runs", stale_after=30)
+    exchange     = Document("state/exchange.json", "exchange:ExchangeView", "engine", "what the exchange says rests and is held; written by the supervisor while no engine runs, and by a cancel while neither does", stale_after=30)
     reconciliation = Document("state/reconciliation.json", "reconciliation:Reconciliation", "engine", "our orders, fills and positions against the exchange's", stale_after=30)
     supervisor   = Document("state/supervisor.json", "supervisor:SupervisorState", "supervisor", "the engine's process: starts, exits, brake", stale_after=15)
     permit       = Document("state/permit.json", "permit:Permit", "supervisor", "sealed leave to send orders, renewed every few seconds", stale_after=15)

@@ -33,7 +33,7 @@ class ExchangeView(DocumentModel):
     """`state/exchange.json`. The last answer stays when a later listing fails; `error` then says why."""
 
     source: Source | None = None
-    by: Literal["engine", "supervisor"] | None = None
+    by: Literal["engine", "supervisor", "cancel"] | None = None
     as_of: Instant | None = None
     """When the exchange was asked; None when it never answered."""
     resting: tuple[RestingOrder, ...] | None = None

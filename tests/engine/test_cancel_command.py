@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine import cancel
+from engine.venues.kalshi.errors import Unavailable
+from state.clock import SimulatedClock
+from state.document import DocumentWriter
 from state.home import Home
+from state.lock import Lock
+from state.models.exchange import ExchangeView, RestingOrder
+from state.reading import read
 
 PROJECT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:1/trade-api/v2"
@@ -37,6 +45,60 @@ def test_settings_that_lead_to_no_exchange_are_a_matter_of_configuration(
     configure(home, base_url, mode)
     assert cancel.main(["--home", str(home.root)]) == 78
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def listed(home: Home, clock: SimulatedClock, *resting: str) -> None:
+    """A listing that somebody who is dead now left."""
+    orders = tuple(
+        RestingOrder(
+            order_id=name, client_order_id=name, ticker="T", side="YES", price=Decimal(1), remaining=Decimal(1)
+        )
+        for name in resting
+    )
+    writer = DocumentWriter(home, Home.exchange, clock, lambda *_, **__: None, ExchangeView())
+    writer.write(ExchangeView(by="engine", as_of=clock.now(), resting=orders))
+
+
+def told(home: Home, clock: SimulatedClock) -> ExchangeView:
+    found = read(home, Home.exchange, ExchangeView, clock).value
+    assert found is not None
+    return found
+
+
+async def test_a_listing_whose_writers_are_dead_is_replaced_by_what_was_just_verified(
+    home: Home, clock: SimulatedClock, venue: Any
+) -> None:
+    listed(home, clock, "x-1", "x-2")
+    clock.advance(5)
+    await cancel.list_for_the_dead(home, clock, venue)
+    now = told(home, clock)
+    assert (now.by, now.resting, now.positions, now.as_of) == ("cancel", (), (), clock.now())
+    for name in ("supervisor", "engine"):
+        with Lock(home, name, clock):
+            pass  # it is free again
+
+
+@pytest.mark.parametrize("name", ["supervisor", "engine"])
+async def test_a_writer_that_lives_lists_for_itself(home: Home, clock: SimulatedClock, venue: Any, name: str) -> None:
+    listed(home, clock, "x-1")
+    with Lock(home, name, clock):
+        await cancel.list_for_the_dead(home, clock, venue)
+    assert (told(home, clock).by, venue.calls) == ("engine", [])
+
+
+async def test_where_nobody_ever_listed_nothing_is_written(home: Home, clock: SimulatedClock, venue: Any) -> None:
+    await cancel.list_for_the_dead(home, clock, venue)
+    assert sorted(path.name for path in home.state.iterdir()) == []
+
+
+async def test_a_listing_that_gets_no_answer_stays_and_says_why(
+    home: Home, clock: SimulatedClock, venue: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed(home, clock, "x-1")
+    venue.lasting["orders"] = Unavailable("no route")
+    await cancel.list_for_the_dead(home, clock, venue)
+    assert [order.order_id for order in told(home, clock).resting or ()] == ["x-1"]
+    assert capsys.readouterr().err == "flightdeck cancel: state/exchange.json keeps an older listing: no route\n"
 
 
 @pytest.mark.process

@@ -111,8 +111,10 @@ def test_a_kill_with_engine_and_supervisor_dead_is_carried_out_by_the_command(de
     desk.signal("up", signal.SIGKILL)
     desk.wait_for("the engine ends with its supervisor", lambda: "engine" not in desk.processes().values())
     assert len(desk.resting()) == 6
+    assert desk.document("exchange")["resting"]
     assert desk.run("kill", "on", "--cancel", "--why", "a test") == 0, desk.err()
     assert_killed(desk, by="")
+    assert desk.document("exchange")["resting"] == []
     desk.end(demo)
 
 
