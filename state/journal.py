@@ -18,7 +18,7 @@ from state.disk import sync_folder, write_all
 from state.event_types import Emit, EventType
 from state.following import Batch, Follower
 from state.home import Home, Journal
-from state.lines import Page, last_lines, lines_before, read_all
+from state.lines import LONGEST_LINE, Page, last_lines, lines_before, read_all
 from state.redact import mask_line
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 ROTATION_LOOK_NS = 5_000_000
 """How long lines may still go to a file that was moved away; a look at each line would double its cost."""
 _TAIL_BLOCK = 64 * 1024
+_COPY_BLOCK = 1024 * 1024
 
 
 class JournalWriter:
@@ -129,30 +130,31 @@ class JournalWriter:
 
     def _repair(self, fd: int, size: int) -> None:
         """Finish or set aside what follows the last newline."""
-        tail = _tail(fd, size)
-        if not tail:
+        start = _tail_start(fd, size)
+        torn = size - start
+        if not torn:
             return
-        if _is_whole_object(tail):
+        if torn <= LONGEST_LINE and _is_whole_object(os.pread(fd, torn, start)):
             os.write(fd, b"\n")
             return
         digits = self._clock.now().strftime("%Y%m%dT%H%M%S%f")
         broken = self._path.with_name(f"{self._path.name}.broken-{digits}")
-        aside = os.open(broken, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+        aside = os.open(broken, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
-            write_all(aside, tail)
+            _append_copy(fd, start, size, aside)
             os.fsync(aside)
         finally:
             os.close(aside)
         sync_folder(self._path.parent)  # or a power cut could keep the cut, and not what was cut off
-        os.ftruncate(fd, size - len(tail))
+        os.ftruncate(fd, start)
         os.fsync(fd)
         if self._emit is not None:
             self._emit(
                 EventType.JOURNAL_TAIL_SET_ASIDE,
-                f"{self.entry.path} ended in a torn line of {len(tail)} bytes → {broken.name}",
+                f"{self.entry.path} ended in a torn line of {torn} bytes → {broken.name}",
                 severity="warning",
                 journal=self.entry.path,
-                size=len(tail),
+                size=torn,
             )
 
 
@@ -179,19 +181,27 @@ def _ends_whole(fd: int) -> bool:
     return size == 0 or os.pread(fd, 1, size - 1) == b"\n"
 
 
-def _tail(fd: int, size: int) -> bytes:
-    """What follows the last newline of a file of `size` bytes."""
-    parts: list[bytes] = []
+def _tail_start(fd: int, size: int) -> int:
+    """Where what follows the last newline of a file of `size` bytes begins."""
     end = size
     while end > 0:
         start = max(end - _TAIL_BLOCK, 0)
-        block = os.pread(fd, end - start, start)
-        cut = block.rfind(b"\n")
-        parts.append(block[cut + 1 :])
+        cut = os.pread(fd, end - start, start).rfind(b"\n")
         if cut >= 0:
-            break
+            return start + cut + 1
         end = start
-    return b"".join(reversed(parts))
+    return 0
+
+
+def _append_copy(source: int, start: int, end: int, target: int) -> None:
+    """The bytes [start, end) of a file after those of another; what is all NUL, as after a power cut, as a hole."""
+    base = os.lseek(target, 0, os.SEEK_END) - start
+    for at in range(start, end, _COPY_BLOCK):
+        piece = os.pread(source, min(_COPY_BLOCK, end - at), at)
+        if piece.strip(b"\0"):
+            os.lseek(target, base + at, os.SEEK_SET)
+            write_all(target, piece)
+    os.ftruncate(target, base + end)
 
 
 def _is_whole_object(tail: bytes) -> bool:

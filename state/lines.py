@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 BLOCK = 64 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
@@ -72,15 +73,30 @@ def piece_before(path: Path, size: int, end: int) -> Piece:
 
 
 def read_all(path: Path, *, block: int = 1024 * 1024) -> Iterator[bytes]:
-    """Every whole line from the start, without its newline; nothing when there is no file."""
+    """Every whole line from the start, without its newline; nothing when there is no file.
+
+    Of what is too long to be a line only the beginning: it is there, and it cannot be read.
+    """
     try:
         file = path.open("rb", buffering=block)
     except FileNotFoundError:
         return
     with file:
-        for line in file:
-            if len(line) > 1 and line.endswith(b"\n"):
-                yield line[:-1]
+        while line := file.readline(LONGEST_LINE):
+            whole = line.endswith(b"\n")
+            if len(line) == LONGEST_LINE and not whole:
+                line = line[:BLOCK]
+                whole = _passed_over(file, block)
+            if len(line) > 1 and whole:
+                yield line.removesuffix(b"\n")
+
+
+def _passed_over(file: BinaryIO, block: int) -> bool:
+    """Read to the end of a line without keeping it; whether it has one."""
+    while more := file.readline(block):
+        if more.endswith(b"\n"):
+            return True
+    return False
 
 
 def _before(fd: int, count: int, end: int, block: int) -> Page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from state.journal import JournalWriter, read_all
 from state.models.kill import KillEvent
 
 LINE = {"at": "2026-11-17T19:00:00Z", "n": 1}
+GAP = 300_000_000
 SINGLE, SHARED = Home.cycles, Home.events
 
 
@@ -74,6 +76,39 @@ def test_d06_a_zero_page_left_by_a_power_cut_is_set_aside(home: Home) -> None:
     JournalWriter(home, SINGLE).append({"n": 1})
     assert lines(home, SINGLE) == [{"n": 0}, {"n": 1}]
     assert broken(home)[0].stat().st_size == 70_000
+
+
+@pytest.mark.timeout(20)
+def test_d06_a_giant_tail_left_by_a_power_cut_is_set_aside_without_being_held_or_taking_the_disk(
+    home: Home, clock: SimulatedClock
+) -> None:
+    path = home.path(SINGLE)
+    path.write_bytes(b'{"n":0}\n{"torn')
+    with path.open("r+b") as file:
+        file.seek(GAP)
+        file.write(b"its end")
+    tracemalloc.start()
+    journal = JournalWriter(home, SINGLE, clock=clock)
+    assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    tracemalloc.stop()
+    journal.append({"n": 1})
+    assert lines(home, SINGLE) == [{"n": 0}, {"n": 1}]
+    (kept,) = broken(home)
+    stat = kept.stat()
+    assert stat.st_size == GAP + len(b"its end") - len(b'{"n":0}\n')
+    assert stat.st_blocks * 512 < 10_000_000
+    with kept.open("rb") as file:
+        assert file.read(10) == b'{"torn' + bytes(4)
+        file.seek(-9, os.SEEK_END)
+        assert file.read() == bytes(2) + b"its end"
+
+
+def test_what_is_set_aside_twice_in_the_same_instant_is_kept_both_times(home: Home, clock: SimulatedClock) -> None:
+    for torn in (b"first", b"\0second"):
+        home.path(SINGLE).write_bytes(b'{"n":0}\n' + torn)
+        JournalWriter(home, SINGLE, clock=clock).close()
+    (kept,) = broken(home)
+    assert kept.read_bytes() == b"first\0second"
 
 
 def test_a_line_that_lacks_only_its_newline_is_finished(home: Home) -> None:

@@ -112,3 +112,34 @@ def test_a_gap_without_a_line_is_never_loaded_as_one(hollow: Path) -> None:
         assert not piece.data.strip(b"\0")
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.timeout(20)
+def test_a_gap_read_from_the_start_is_told_by_its_beginning_alone(hollow: Path) -> None:
+    """Nobody may take it for absent: what it held, if anything, is unreadable."""
+    tracemalloc.start()
+    first, second, gap, *rest = read_all(hollow)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    assert (first, second, rest) == (b"one", b"two", [b"three", b"four"])
+    assert gap and not gap.strip(b"\0")
+
+
+@pytest.mark.timeout(20)
+def test_a_gap_at_the_end_is_no_line(hollow: Path) -> None:
+    with hollow.open("r+b") as file:
+        file.truncate(900_000_000)
+    assert list(read_all(hollow)) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("longer", [-1, 0, 1], ids=["shorter", "as long", "longer"])
+def test_a_line_as_long_as_one_may_be_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longer: int
+) -> None:
+    monkeypatch.setattr("state.lines.LONGEST_LINE", 200_000)
+    path = tmp_path / "journal.jsonl"
+    line = b"x" * (200_000 - len(b"\n") + longer)
+    path.write_bytes(b"before\n" + line + b"\nafter\n")
+    before, found, after = read_all(path)
+    assert (before, after) == (b"before", b"after")
+    assert found == line if longer <= 0 else line.startswith(found)
