@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 50
 STEP_MS = 10
+TOLD_MS = 1000
+"""A watch in which nothing changes tells so this often."""
 RETRY_S = 1.0
 TICK_S = 1.05
 """So much later at the latest the next picture follows a change: of a desk that changes each second one is enough."""
@@ -97,18 +99,19 @@ class Live:
                 self._stop.wait(RETRY_S)
                 continue
             try:
-                for _ in watch(
+                for changes in watch(
                     *folders,
                     watch_filter=None,
                     debounce=DEBOUNCE_MS,
                     step=STEP_MS,
-                    stop_event=self._stop,
-                    rust_timeout=5000,
+                    rust_timeout=TOLD_MS,
+                    yield_on_timeout=True,  # a stop_event would be asked at every step
                     raise_interrupt=False,
                     recursive=False,
                 ):
-                    self._wake.set()
-                    if len(folders) < 2 or not all(folder.is_dir() for folder in folders):
+                    if changes:
+                        self._wake.set()
+                    if self._stop.is_set() or len(folders) < 2 or not all(folder.is_dir() for folder in folders):
                         break  # look again which folders there are
             except (OSError, RuntimeError):
                 self._stop.wait(RETRY_S)  # a folder went away meanwhile; until it is back the reader polls

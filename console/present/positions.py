@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from console.lines import Line, Span, Tone, line, middle
 from console.lines import width as width_of
 from console.present.ages import age, clock_time, count, price, signed
 from console.present.glyphs import Glyphs
-from console.present.panel import title, trouble
+from console.present.panel import title
 from console.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table; `key` is what cursor and scroll are kept by."""
+    """One row of a table; `key` is what cursor and scroll are kept by. Its cells are made for those who see it."""
 
     key: str
-    cells: tuple[Span, ...]
+    made: Callable[[], tuple[Span, ...]]
+
+    @property
+    def cells(self) -> tuple[Span, ...]:
+        """One span a column."""
+        return self.made()
 
 
 def _trend(position: ShadowPosition, snapshot: Snapshot, glyphs: Glyphs) -> Span:
@@ -81,30 +87,28 @@ def rows(snapshot: Snapshot, width: int, glyphs: Glyphs, wanted: str = "") -> li
     book = snapshot.positions.value
     if book is None:
         return []
-    shown = [position for position in book.positions if matches(position, wanted)]
     drawn = [column.cell for column in columns(width)]
-    made = [Row(key(p), tuple([cell(p, snapshot, glyphs) for cell in drawn])) for p in shown]
-    if snapshot.positions.good:
-        return made
-    return [Row(row.key, tuple(Span(cell.text, Tone.FADED) for cell in row.cells)) for row in made]
+
+    def made(position: ShadowPosition) -> tuple[Span, ...]:
+        cells = [cell(position, snapshot, glyphs) for cell in drawn]
+        return tuple(cells if snapshot.positions.good else [Span(cell.text, Tone.FADED) for cell in cells])
+
+    return [Row(key(each), partial(made, each)) for each in book.positions if matches(each, wanted)]
 
 
 def matches(position: ShadowPosition, wanted: str) -> bool:
     """Whether a filter lets the position through."""
     wanted = wanted.casefold()
-    return wanted in position.ticker.casefold() or wanted in position.family.casefold()
+    return not wanted or wanted in position.ticker.casefold() or wanted in position.family.casefold()
 
 
-def heading(
-    snapshot: Snapshot, width: int, glyphs: Glyphs, hidden: int = 0, wanted: str = "", place: str = ""
-) -> list[Line]:
-    """Title with totals and, when not all rows are seen, their place; and what is wrong with the book."""
+def heading(snapshot: Snapshot, width: int, glyphs: Glyphs, hidden: int = 0, wanted: str = "", place: str = "") -> Line:
+    """Title with totals and, when not all rows are seen, their place."""
     book = snapshot.positions.current
     totals: tuple[Span | str, ...] = () if book is None else _totals(book, width, place)
     if wanted:
         totals = (Span(f"   /{wanted} hides {hidden}", Tone.CAUTION), *totals)
-    top = title("SHADOW POSITIONS", *totals, shown=snapshot.positions, width=width, glyphs=glyphs)
-    return [top, *trouble(snapshot.positions, width, glyphs)]
+    return title("SHADOW POSITIONS", *totals, shown=snapshot.positions, width=width, glyphs=glyphs)
 
 
 def _totals(book: ShadowBook, width: int, place: str) -> tuple[Span, ...]:

@@ -47,6 +47,8 @@ class Flash(Pane):
 class Keys(Pane):
     """The footer: keys and titles from the table of actions; what is not possible now is dim."""
 
+    still = True
+
     def __init__(self, actions: Sequence[Action], possible: dict[str, bool], read_only: bool) -> None:
         super().__init__()
         self._actions = actions

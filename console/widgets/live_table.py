@@ -44,8 +44,12 @@ class LiveTable(Pane, can_focus=True):
         """Columns and rows for a table of `width` cells."""
 
     @abstractmethod
-    def heading_of(self, snapshot: Snapshot, width: int, place: str) -> list[Line]:
-        """Title and trouble; `place` tells which rows are seen when not all are."""
+    def heading_of(self, snapshot: Snapshot, width: int, place: str) -> Line:
+        """Title; `place` tells which rows are seen when not all are."""
+
+    @abstractmethod
+    def trouble_of(self, snapshot: Snapshot, width: int) -> list[Line]:
+        """What is wrong with the file that the rows are from."""
 
     @abstractmethod
     def none_of(self, snapshot: Snapshot) -> Line:
@@ -54,9 +58,10 @@ class LiveTable(Pane, can_focus=True):
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         columns, rows = self.rows_of(snapshot, width - MARGIN)
         self._take(rows)
+        trouble = self.trouble_of(snapshot, width)
         if not rows:
-            return [*self.heading_of(snapshot, width, ""), self.none_of(snapshot)]
-        self._room = max(1, height - len(self.heading_of(snapshot, width, "")) - 1)
+            return [self.heading_of(snapshot, width, ""), *trouble, self.none_of(snapshot)]
+        self._room = max(1, height - len(trouble) - 2)
         self._scroll()
         body = rows[self._first : self._first + self._room]
         place = f"{self._first + 1}-{self._first + len(body)} seen" if len(body) < len(rows) else ""
@@ -64,7 +69,7 @@ class LiveTable(Pane, can_focus=True):
         right = tuple(column.right for column in columns)
         names = table_row(tuple(Span(column.heading, Tone.NOTE) for column in columns), widths, right)
         table = [self._row(row, widths, right) for row in body]
-        return [*self.heading_of(snapshot, width, place), (Span(" " * MARGIN), *names), *table]
+        return [self.heading_of(snapshot, width, place), *trouble, (Span(" " * MARGIN), *names), *table]
 
     def _row(self, row: Row, widths: tuple[int, ...], right: tuple[bool, ...]) -> Line:
         cells = table_row(row.cells, widths, right, self.glyphs.cut)

@@ -90,13 +90,14 @@ def _cells(of: Line, cells: int) -> list[tuple[str, str]]:
 
 
 def _runs(before: list[tuple[str, str]], after: list[tuple[str, str]], gap: int) -> list[tuple[int, int]]:
+    """Start and length of what differs; a wide character is never parted."""
     runs: list[tuple[int, int]] = []
     for index, (one, other) in enumerate(zip(before, after, strict=True)):
         if one == other:
             continue
         start = index - 1 if index and after[index][0] == "" else index
+        end = index + 2 if after[index + 1 : index + 2] and after[index + 1][0] == "" else index + 1
         if runs and start - sum(runs[-1]) <= gap:
-            runs[-1] = (runs[-1][0], index + 1 - runs[-1][0])
-        else:
-            runs.append((start, index + 1 - start))
-    return [(start, min(length + 1, len(after) - start)) for start, length in runs]
+            start = runs.pop()[0]
+        runs.append((start, end - start))
+    return runs

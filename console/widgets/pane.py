@@ -22,6 +22,8 @@ class Pane(Widget):
     glyphs: ClassVar[Glyphs] = UNICODE
     heading: ClassVar[str] = ""
     """Name of the pane, until there is a snapshot to draw."""
+    still: ClassVar[bool] = False
+    """Whether nothing that a snapshot tells is seen in it."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  (Textual's name)
         super().__init__(id=id)
@@ -43,7 +45,8 @@ class Pane(Widget):
     def show(self, snapshot: Snapshot) -> None:
         """Take a new snapshot and paint what differs."""
         self.snapshot = snapshot
-        self.redraw()
+        if not self.still:
+            self.redraw()
 
     def redraw(self) -> None:
         """Draw again and paint the cells that differ."""

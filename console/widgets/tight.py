@@ -47,8 +47,10 @@ class TightCompositor(Compositor):
             if left < right:
                 rows = widget.render_lines(Region(left - region.x, y - region.y, right - left, 1))
                 yield from ((left, y, row) for row in rows)
-                yield from self._pieces(y, start, left)
-                yield from self._pieces(y, right, end)
+                if start < left:
+                    yield from self._pieces(y, start, left)
+                if right < end:
+                    yield from self._pieces(y, right, end)
                 return
 
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from console.lines import Line, Tone, plain, width
+from console.lines import Line, Tone, plain, text, width
 from console.modals.release import facts
 from console.picture import NOON
 from console.present import outside, positions, rungs, vitals
 from console.present.glyphs import ASCII, UNICODE, Glyphs
-from console.present.panel import WORDS
+from console.present.panel import WORDS, trouble
 from console.present.top import top_line
 from console.snapshot import EngineState, Happening, Leave, Snapshot, Trading
 from state.document import Outcome
@@ -26,7 +26,7 @@ def everything(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> list[Line]:
     rows = [top_line(snapshot, cells, glyphs)]
     rows += vitals.gates(snapshot, cells, glyphs) + vitals.engine(snapshot, cells, glyphs)
     rows += outside.exchange(snapshot, cells, 9, glyphs) + outside.windows(snapshot, cells, glyphs)
-    rows += outside.events(snapshot, cells, 9, glyphs) + positions.heading(snapshot, cells, glyphs)
+    rows += [*outside.events(snapshot, cells, 9, glyphs), positions.heading(snapshot, cells, glyphs)]
     rows += [row.cells for row in positions.rows(snapshot, cells, glyphs)]
     rows += [positions.empty(snapshot), *rungs.ladder(snapshot, cells, glyphs)]
     return rows + facts(snapshot, snapshot.kill.kill_id, snapshot.kill.engaged, cells, glyphs)
@@ -109,7 +109,7 @@ def test_every_panel_names_what_is_wrong_with_its_file(states: States, outcome: 
     panels = {
         "gate": lambda s: vitals.gates(s, 80, UNICODE),
         "heartbeat": lambda s: vitals.engine(s, 80, UNICODE),
-        "positions": lambda s: positions.heading(s, 80, UNICODE),
+        "positions": lambda s: [positions.heading(s, 80, UNICODE), *trouble(s.positions, 80, UNICODE)],
         "exchange": lambda s: outside.exchange(s, 80, 9, UNICODE),
     }
     for name, draw in panels.items():
@@ -186,7 +186,7 @@ def test_a_long_list_of_differences_is_cut_where_one_sees_it(states: States) -> 
 
 def test_a_total_that_has_no_room_is_left_out_not_cut(states: States) -> None:
     for cells in range(60, 140):
-        row = plain(positions.heading(states["healthy"](), cells, UNICODE, place="1-7 seen")).splitlines()[0]
+        row = text(positions.heading(states["healthy"](), cells, UNICODE, place="1-7 seen")).rstrip()
         assert "…" not in row, cells
 
 
@@ -233,7 +233,7 @@ def test_a_shut_gate_says_so_in_words_and_gives_its_reason(states: States) -> No
 
 
 def test_a_position_without_a_mark_leaves_the_total_unknown_and_says_what_is_known(states: States) -> None:
-    said = plain(positions.heading(states["healthy"](), 120, UNICODE))
+    said = text(positions.heading(states["healthy"](), 120, UNICODE))
     assert "unrealised ? (8 marked: +1.56)" in said
 
 
@@ -246,7 +246,7 @@ def test_numbers_of_gain_and_loss_differ_by_sign_not_only_by_colour(states: Stat
 def test_the_filter_hides_positions_and_tells_how_many(states: States) -> None:
     rows = positions.rows(states["healthy"](), 120, UNICODE, "claims")
     assert [row.key for row in rows] == ["KXJOBLESSCLAIMS-26NOV26-215000 YES", "KXJOBLESSCLAIMS-26NOV26-225000 NO"]
-    assert "/claims hides 7" in plain(positions.heading(states["healthy"](), 120, UNICODE, 7, "claims"))
+    assert "/claims hides 7" in text(positions.heading(states["healthy"](), 120, UNICODE, 7, "claims"))
 
 
 @pytest.mark.parametrize("engine", list(EngineState))
