@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,8 +34,9 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.ma
 REST = "engine/venues/kalshi/rest.py"
 LOOKED = "            left = True\n"
 """In REST: the order was looked at a last time and its bytes have not left."""
-DENIED_WITHIN_S = 0.25
-"""On a machine that runs other tests as well; `make bench` holds the milliseconds."""
+DENIED_WITHIN_S = 0.05
+"""K-14's own bound, on the median of a few kills: a machine that runs other tests as well is now and then late."""
+KILLS = 5
 
 
 def stopped(pid: int) -> bool:
@@ -49,6 +52,20 @@ def kill_lines(desk: Desk) -> list[dict[str, Any]]:
 
 def rungs(desk: Desk) -> set[str]:
     return {line["rung"] for line in kill_lines(desk) if line.get("rung")}
+
+
+def denied_after(desk: Desk) -> float:
+    """Seconds from a kill by rename, which is another one than stood before, to the line that says it is denied."""
+    (desk.path("state") / "another").touch()
+    began = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    desk.path("state/another").rename(desk.path("state/kill_switch"))
+    kill_id = look(Home(desk.home)).kill_id
+
+    def denials() -> list[int]:
+        denied = [line for line in desk.lines("kill") if line.get("rung") == "engine_denied"]
+        return [line["seq"] for line in denied if line["kill_id"] == kill_id and line["by"].startswith("engine")]
+
+    return float(desk.wait_for("denied", denials)[0] - began) / 1e9
 
 
 def test_k10_an_engine_that_slept_through_a_kill_after_its_last_look_sends_and_the_exchange_refuses(
@@ -103,7 +120,8 @@ def test_k14_with_the_network_gone_a_kill_denies_at_once_claims_nothing_and_orde
         assert desk.run("kill", "on", "--why", "K-14") == 0
         desk.wait_for("denied", lambda: "engine_denied" in rungs(desk))
         at = {line.get("rung") or line["act"]: line["seq"] for line in kill_lines(desk)}
-        assert at["engine_denied"] - at["engaged"] <= DENIED_WITHIN_S * 1e9
+        assert [name for name, left in made.tap.left if left > at["engaged"] + DENIED_WITHIN_S * 1e9] == []
+        assert median(denied_after(desk) for _ in range(KILLS)) <= DENIED_WITHIN_S
         desk.wait_for("no leave is left", lambda: not desk.path("state/armed.json").exists())
         assert not desk.path("state/permit.json").exists()
         desk.wait_for("what rested has expired", lambda: desk.orders() and not desk.resting())
