@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.account import Account
 from engine.catalogue import Catalogue
 from engine.demo_pilot import DemoPilot
+from engine.desks.ladders import desk as ladders
 from engine.evidence import ExchangeWatch, Growth, gate_inputs, interval_ms
-from engine.gate import GateInputs, Limits, judge
+from engine.gate import GateInputs, Limits, judge, levels
 from engine.kill_response import KillResponse
 from engine.last_look import LastLook
-from engine.levels import Level
+from engine.levels import Level, Levels, Source
 from engine.loop import CycleResult, Loop
-from engine.market.view import BookView
+from engine.market.view import BookView, MarketInfo
 from engine.market_data import MarketData, look_at
 from engine.orders.life import State
 from engine.orders.path import OrderPath
@@ -38,6 +40,7 @@ MICROS_PER_PRICE = 100
 STATUS_S = 2.0
 CATALOGUE_S = 30.0
 LIMITS_S = 600.0
+UNJUDGED = Levels(frozenset({Source("gates", Level.HALT, "the gates could not be judged", paper=True)}))
 CLOCK_PROBES = 12
 """Questions at spread phases of a second, so that the interval of the clock offset is narrow from the start."""
 
@@ -66,6 +69,8 @@ class Engine:
     growth: Growth
     reporter: Reporter
     gate: GateReport = field(default_factory=GateReport)
+    in_force: Levels = UNJUDGED
+    """The levels behind `gate`, desk by desk and series by series."""
     decisions: int = 0
     _pollers: dict[str, Poller] = field(default_factory=dict)
 
@@ -145,7 +150,7 @@ class Engine:
         if self.pilot is None or not self.gate.open or not leave.granted:
             return
         busy = [order.plan.ticker for order in self.path.orders.alive()]
-        wishes = self.pilot.wishes(busy, self.catalogue.known(), self._books(), self.market_clock.now())
+        wishes = self.pilot.wishes(busy, self._free_markets(), self._books(), self.market_clock.now())
         for wish in wishes:
             if self.path.paused or self.path.orders.unresolved():
                 break
@@ -155,12 +160,19 @@ class Engine:
         if self.path.sent > sent:
             self._pollers["listing"].wake()
 
+    def _free_markets(self) -> Iterator[MarketInfo]:
+        """Those whose own series is held up by nothing: `gate.open` speaks for the whole house."""
+        for market in self.catalogue.known():
+            if self.in_force.level(desk=ladders.NAME, series=market.series) < Level.REDUCE:
+                yield market
+
     # The cycle
 
     async def _look(self) -> None:
         """Judge the gates on what is known now; the verdict holds for this cycle."""
-        self.gate = GateReport(reasons=("the gates could not be judged",))
-        self.gate = judge(self._inputs(self.kill.look()))
+        self.gate, self.in_force = GateReport(reasons=("the gates could not be judged",)), UNJUDGED
+        inputs = self._inputs(self.kill.look())
+        self.gate, self.in_force = judge(inputs), levels(inputs)
 
     def _inputs(self, look: Look) -> GateInputs:
         counts = {"messages": self.data.messages, "listings": self.account.listings}
@@ -176,7 +188,7 @@ class Engine:
         )
 
     async def _trade_paper(self) -> None:
-        outcome = self.paper.cycle(self._books(), self.catalogue.known(), Level[self.gate.paper_level])
+        outcome = self.paper.cycle(self._books(), self.catalogue.known(), self.in_force)
         self.decisions += outcome.decisions
 
     async def _sync_journals(self) -> None:

@@ -12,7 +12,7 @@ from engine.desks.ladders.families import families_of
 from engine.desks.ladders.models import ConfiguredModel
 from engine.desks.ladders.requote import Keep, Resting, Withdraw, review
 from engine.desks.ladders.verdict import NoQuote, Proposal, Verdict
-from engine.levels import Level
+from engine.levels import Level, Levels
 from engine.market.money import ONE_DOLLAR, Count, Price, format_count, format_price
 from engine.market.view import BookSnapshot, BookView, MarketInfo, Print, freeze
 from engine.shadow.document import to_document
@@ -114,19 +114,26 @@ class PaperTrader:
         self._lagging.clear()
         return len(self._venue.halt())
 
-    def cycle(self, views: Mapping[str, BookView], markets: Sequence[MarketInfo], paper_level: Level) -> CycleOutcome:
-        """Judge every strike, take back what should not rest, rest what should. At HALT and above nothing rests."""
+    def cycle(self, views: Mapping[str, BookView], markets: Sequence[MarketInfo], in_force: Levels) -> CycleOutcome:
+        """Judge every strike, take back what should not rest, rest what should.
+
+        Each series at the level in force for it: at HALT and above nothing of it rests.
+        """
         now, tally = self._market_clock.now(), _Tally()
         books = self._books = {ticker: freeze(view) for ticker, view in views.items()}
         self._ledger.flush()
         self._settle()
         tally.withdraw("expired", len(self._venue.expire(now)))
         self._advance_queues(books)
-        if paper_level >= Level.HALT:
-            tally.withdraw("halted", self.halt())
+        if in_force.level(desk=ladders.NAME, paper=True) >= Level.HALT:
+            tally.withdraw(Withdraw.HALTED, self.halt())
         self._drop_unlisted({market.ticker for market in markets}, tally)
+        levels = {
+            series: in_force.level(desk=ladders.NAME, series=series, paper=True)
+            for series in {market.series for market in markets}
+        }
         for market in markets:
-            self._quote(market, books.get(market.ticker), now, paper_level, tally)
+            self._quote(market, books.get(market.ticker), now, levels[market.series], tally)
         return CycleOutcome(len(markets), tuple(tally.proposals), tally.reasons, tally.placed, tally.withdrawn)
 
     def document(self) -> ShadowBook:
@@ -206,7 +213,9 @@ class PaperTrader:
             lagging = self._lagging.get(order.order_id, 0)
             resting = Resting(order.ticket.side, order.ticket.price, order.remaining, order.queue.ahead, lagging)
             decision = review(resting, verdict, terms, view, holding)
-            if level >= Level.REDUCE and order.remaining > holding.against(order.ticket.side):
+            if level >= Level.HALT:
+                decision = Withdraw.HALTED
+            elif level >= Level.REDUCE and order.remaining > holding.against(order.ticket.side):
                 decision = Withdraw.REDUCE_ONLY
             if isinstance(decision, Keep):
                 self._lagging[order.order_id] = decision.lagging

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from engine import engine as module
 from engine import main
 from engine.engine import Engine
+from engine.levels import Level, Levels, Scope, Source
+from engine.market.grid import PriceGrid
+from engine.market.view import MarketInfo, MarketStatus
 from state.clock import SimulatedClock
 from state.document import DocumentReader
 from state.home import Home
@@ -45,6 +49,22 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def engine(home: Home, settings: Settings, clock: SimulatedClock) -> Engine:
     return main.build(home, settings, clock)
+
+
+def market(series: str) -> MarketInfo:
+    opens = datetime(2026, 11, 16, tzinfo=UTC)
+    return MarketInfo(
+        ticker=f"{series}-26NOV17-T1",
+        event=f"{series}-26NOV17",
+        series=series,
+        family="CPI",
+        strike=None,
+        grid=PriceGrid(((0, 10_000, 100),)),
+        fees=None,
+        opens_at=opens,
+        closes_at=opens + timedelta(days=9),
+        status=MarketStatus.ACTIVE,
+    )
 
 
 @pytest.fixture
@@ -134,10 +154,26 @@ async def test_a_verdict_that_fails_leaves_the_gate_shut_and_not_as_it_was(
         raise RuntimeError("a gate that cannot read its input")
 
     engine.gate = GateReport(open=True, level="RUN", paper_level="RUN", reasons=())
+    engine.in_force = Levels()
     monkeypatch.setattr(module, "judge", broken)
     with pytest.raises(RuntimeError):
         await engine._look()
     assert (engine.gate.open, engine.gate.level) == (False, "HALT")
+    assert engine.in_force.level(desk="ladders", series="KXCPI", paper=True) is Level.HALT
+
+
+async def test_real_orders_are_wished_for_only_where_nothing_holds_the_series_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = ("KXCPI", "KXHIGHNY", "KXHIGHCHI")
+    engine.catalogue.markets = {name: market(name) for name in series}
+    assert list(engine._free_markets()) == []  # nothing was judged yet
+    engine.in_force = Levels()
+    assert [each.series for each in engine._free_markets()] == [*series]
+    frozen = Source("freeze", Level.HALT, "released at 08:30", paper=True, scope=Scope(series="KXCPI"))
+    shrinking = Source("brake", Level.REDUCE, "test", scope=Scope(series="KXHIGHCHI"))
+    engine.in_force = Levels(frozenset({frozen, shrinking}))
+    assert [each.series for each in engine._free_markets()] == ["KXHIGHNY"]
 
 
 async def test_a_step_that_fails_degrades_cycles_and_ends_none(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.levels import Level
+from engine.levels import Levels
 from engine.market_data import MarketData, look_at
 from engine.shadow.trader import PaperTrader
 from engine.venues.kalshi.stream import Counters, Stream
@@ -91,7 +91,7 @@ def test_k16_one_bad_tick_brakes_nothing(feed: Any, data: MarketData, paper: Pap
     feed.trade(bad)
     feed.hear("orderbook_delta", price_dollars=bad, delta_fp="5.00", side="yes", ts_ms=1)
     feed.hear("orderbook_delta", price_dollars=bad, delta_fp="-5.00", side="yes", ts_ms=2)
-    outcome = paper.cycle(dict(data.books), (), Level.RUN)
+    outcome = paper.cycle(dict(data.books), (), Levels())
     assert outcome.withdrawn == {}
     assert look_at(data.books.values(), FRESH_S).fresh == 1
     assert not sentinel.look(home).engaged

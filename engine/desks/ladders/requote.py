@@ -25,6 +25,8 @@ class Withdraw(StrEnum):
 
     EDGE_GONE = "edge_gone"
     PRICE_MOVED = "price_moved"
+    HALTED = "halted"
+    """The level in force lets nothing of its series rest."""
     REDUCE_ONLY = "reduce_only"
     """The level in force lets positions only shrink."""
 

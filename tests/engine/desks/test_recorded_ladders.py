@@ -15,7 +15,7 @@ from engine.desks.ladders.desk import Holding, LaddersDesk
 from engine.desks.ladders.families import families_of
 from engine.desks.ladders.models import ConfiguredModel
 from engine.desks.ladders.verdict import NoQuote, Verdict
-from engine.levels import Level
+from engine.levels import Levels
 from engine.market.fees import FeeSchedule
 from engine.market.grid import PriceGrid
 from engine.market.money import ONE_CONTRACT, parse_count, parse_price
@@ -139,7 +139,7 @@ def test_the_gas_ladder_settles_as_it_did(tmp_path: Path) -> None:
     trader.recover()
     live = [info(each, "GAS", "quadratic", status="active") for each in markets]
     books = {each.ticker: BookSnapshot(each.ticker, ((4000, 100),), ((5000, 100),)) for each in live}
-    trader.cycle(books, live, Level.RUN)
+    trader.cycle(books, live, Levels())
     for number, each in enumerate(live):
         trader.on_trade(Print(f"s{number}", each.ticker, 4000, 1000, "NO", clock.now()))
         trader.on_trade(Print(f"b{number}", each.ticker, 5000, 600, "YES", clock.now()))

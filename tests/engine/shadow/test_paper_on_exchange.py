@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.levels import Level
+from engine.levels import Levels
 from engine.market.money import ONE_DOLLAR
 from engine.market.view import BookSnapshot, MarketInfo, MarketStatus, Print
 from engine.shadow.trader import CycleOutcome, PaperTrader
@@ -67,7 +67,7 @@ class Run:
             traded = [market for market in self.exchange.markets.values() if info(market).family]
             active = [market for market in traded if info(market).status is MarketStatus.ACTIVE]
             outcome = self.trader.cycle(
-                {market.ticker: self.book(market) for market in active}, [info(market) for market in active], Level.RUN
+                {market.ticker: self.book(market) for market in active}, [info(market) for market in active], Levels()
             )
         return outcome
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.desks.ladders.verdict import NoQuote
-from engine.levels import Level
+from engine.levels import ALL, Level, Levels, Scope, Source
 from engine.market.fees import FeeSchedule
 from engine.market.grid import PriceGrid
 from engine.market.strikes import Strike
@@ -42,6 +42,10 @@ WEATHER = default_ladders()["WEATHER"].model_copy(update={"mean": 52.5, "max_pos
 SETTINGS = Settings(ladders={"WEATHER": WEATHER})
 
 
+def at(level: Level, scope: Scope = ALL) -> Levels:
+    return Levels(frozenset({Source("test", level, "asked for", paper=True, scope=scope)}))
+
+
 @dataclass
 class Desk:
     """A trader on a home with clocks that stand still until told."""
@@ -66,7 +70,7 @@ class Desk:
         self.clock.advance(1)
         views = {} if book is None else {book.ticker: book}
         info = replace(MARKET, **market)  # type: ignore[arg-type]
-        self.outcome = self.trader.cycle(views, [info], level)
+        self.outcome = self.trader.cycle(views, [info], at(level))
         return dict(self.outcome.withdrawn)
 
     def sells(self, price: int, count: int) -> None:
@@ -140,6 +144,35 @@ def test_a_kill_takes_every_paper_order_back_and_positions_are_marked_on(desk: D
     assert len(desk.resting) == 2
 
 
+def test_a_frozen_series_takes_its_own_paper_orders_back_and_no_others(desk: Desk) -> None:
+    other = replace(MARKET, ticker="KXHIGHCHI-26NOV17-T52", event="KXHIGHCHI-26NOV17", series="KXHIGHCHI")
+    views = {market.ticker: replace(BOOK, ticker=market.ticker) for market in (MARKET, other)}
+
+    def cycle(levels: Levels) -> dict[str, int]:
+        desk.clock.advance(1)
+        desk.outcome = desk.trader.cycle(views, [MARKET, other], levels)
+        return dict(desk.outcome.withdrawn)
+
+    def tickers() -> set[str]:
+        return {order.ticker for order in desk.trader.document().orders}
+
+    cycle(Levels())
+    assert tickers() == {MARKET.ticker, other.ticker}
+    frozen = at(Level.HALT, Scope(series=MARKET.series))
+    assert cycle(frozen) == {"halted": 2}
+    assert (cycle(frozen), tickers()) == ({}, {other.ticker})
+    cycle(Levels())
+    assert tickers() == {MARKET.ticker, other.ticker}
+    assert cycle(at(Level.HALT, Scope(desk="ladders"))) == {"halted": 4}
+    assert cycle(at(Level.HALT, Scope(desk="flow"))) == {}
+
+
+def test_what_stops_real_orders_alone_lets_paper_rest(desk: Desk) -> None:
+    real = Levels(frozenset({Source("permit", Level.HALT, "none given")}))
+    desk.trader.cycle({BOOK.ticker: BOOK}, [MARKET], real)
+    assert len(desk.resting) == 2
+
+
 def test_at_reduce_only_what_shrinks_the_position_rests(desk: Desk) -> None:
     desk.cycle()
     desk.sells(4600, 400)
@@ -166,7 +199,7 @@ def test_orders_expire_by_market_time_and_are_quoted_anew(desk: Desk) -> None:
 
 def test_a_market_that_is_no_longer_listed_keeps_no_order(desk: Desk) -> None:
     desk.cycle()
-    assert desk.trader.cycle({}, [], Level.RUN).withdrawn == {"market_closed": 2}
+    assert desk.trader.cycle({}, [], Levels()).withdrawn == {"market_closed": 2}
 
 
 def test_the_position_limit_holds_through_many_fills(desk: Desk) -> None:
