@@ -1,6 +1,6 @@
 """`python -m benchmarks.soak`: a storm of the tests with as many rounds as wanted, and a seed of its own.
 
-processes   supervisor, engine, console and exchange killed -9 at random; about 2 s a round
+processes   supervisor, engine, console and exchange killed -9, frozen and interrupted at random; about 2 s a round
 crashes     the engine killed -9 at random on its order path; about 1.5 s a round
 """
 
