@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.account import Account
 from engine.gate import OrdersLook
@@ -32,6 +32,8 @@ from state.models.reconciliation import CheckedPosition, Reconciliation
 ATTEMPTS = 3
 PAUSE_S = 0.25
 """Answers of one round are of different moments: what differs is asked again before it is believed."""
+LONG_AGO = timedelta(days=1)
+"""Of an order that is older the exchange may tell in its archive alone (after about three months, facts §1.8)."""
 COMPLETE_LISTINGS = 2
 """So many must miss an order, after its last chance, before it counts as never accepted."""
 
@@ -48,6 +50,9 @@ async def list_all(
     resting, positions = await list_now()
     recent = await path.rest.orders(since=since)
     fills = await path.rest.fills(since=since)
+    if market_at - since > LONG_AGO and since < await path.rest.archived_before():
+        recent += await path.rest.orders(since=since, archived=True)
+        fills += await path.rest.fills(since=since, archived=True)
     return Listed(asked_at, asked_ns, market_at, tuple(resting), tuple(recent), tuple(fills), tuple(positions))
 
 

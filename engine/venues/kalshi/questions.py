@@ -108,9 +108,16 @@ class Questions:
         params: Params = {"count_filter": "position"}
         return await self._collect("/portfolio/positions", "market_positions", Position.parse, params, complete=True)
 
-    async def fills(self, *, since: datetime | None = None, ticker: str | None = None) -> list[AccountFill]:
-        params = _given(min_ts=_seconds(since), ticker=ticker)
-        return await self._collect("/portfolio/fills", "fills", AccountFill.parse, params, complete=True)
+    async def archived_before(self) -> datetime:
+        """Orders that ended, and fills made, before this are in the exchange's archive, and in no other listing."""
+        fields = Fields(await self._http.get("/historical/cutoff"), "historical cutoff")
+        return max(fields.instant("orders_updated_ts"), fields.instant("trades_created_ts"))
+
+    async def fills(
+        self, *, since: datetime | None = None, ticker: str | None = None, archived: bool = False
+    ) -> list[AccountFill]:
+        params, path = _given(min_ts=_seconds(since), ticker=ticker), _portfolio(archived=archived)
+        return await self._collect(f"{path}/fills", "fills", AccountFill.parse, params, complete=True)
 
     async def settlements(self, *, since: datetime | None = None) -> list[Settlement]:
         params = _given(min_ts=_seconds(since))
@@ -122,13 +129,14 @@ class Questions:
         status: OrderStatus | None = None,
         ticker: str | None = None,
         since: datetime | None = None,
+        archived: bool = False,
         urgent: bool = False,
         attempts: int = READ_ATTEMPTS,
     ) -> list[Order]:
         """Our orders, all pages; a listing that cannot be read to its end raises, and is never a short one."""
-        params = _given(status=status, ticker=ticker, min_ts=_seconds(since))
+        params, path = _given(status=status, ticker=ticker, min_ts=_seconds(since)), _portfolio(archived=archived)
         return await self._collect(
-            "/portfolio/orders", "orders", Order.parse, params, complete=True, urgent=urgent, attempts=attempts
+            f"{path}/orders", "orders", Order.parse, params, complete=True, urgent=urgent, attempts=attempts
         )
 
     async def order(self, order_id: str) -> Order:
@@ -201,6 +209,10 @@ class Questions:
                 return
             seen.add(cursor)
             query = dict(params) | {"cursor": cursor}
+
+
+def _portfolio(*, archived: bool) -> str:
+    return "/historical" if archived else "/portfolio"
 
 
 def _given(**params: str | int | None) -> dict[str, str | int | list[str]]:

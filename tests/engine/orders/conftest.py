@@ -169,6 +169,9 @@ class Desk:
                 return Cancelled(order_id, order.remaining)
         return NotResting(order_id)
 
+    async def archived_before(self) -> datetime:
+        return self.clock.now() - timedelta(days=90)
+
     async def orders(self, *, status: OrderStatus | None = None, since: datetime | None = None) -> list[Order]:
         if self.asking:
             raise self.asking.pop(0)

@@ -34,14 +34,14 @@ PATIENCE_S = 20.0
 class Exchange:
     """The exchange's process, at market time = system time, and the port that makes it fail."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         self.clock = SystemClock()
         market = folder / "market_clock.json"
         start = self.clock.now().isoformat()
         market.write_text(json.dumps({"start": start, "anchor_ns": self.clock.boottime_ns(), "speed": 1.0}))
         argv = ["--port", "0", "--admin-port", "0", "--credentials", folder, "--seed", "7", "--cancel-all-holds", "0"]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, *map(str, argv), "--market-clock", str(market)],
+            [sys.executable, "-c", RUN, *map(str, argv), "--market-clock", str(market), *words],
             stdout=subprocess.PIPE,
             text=True,
         )

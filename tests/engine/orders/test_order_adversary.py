@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from engine.market.money import ONE_CONTRACT
-from engine.orders import reconciling
+from engine.orders import reconciler, reconciling
 from engine.orders.life import FINAL, Order, State
 from engine.orders.path import Wish
 from engine.venues.kalshi import questions
@@ -291,6 +291,39 @@ async def test_a_name_that_another_s_order_took_makes_that_order_not_ours(
 
 
 # Time
+
+
+async def test_what_ended_so_long_ago_that_only_the_archive_tells_is_found_there(
+    home: Home, emit: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(reconciling, "LAG", timedelta(seconds=0.2))
+    monkeypatch.setattr(reconciler, "LONG_AGO", timedelta(0))
+    (tmp_path / "old").mkdir()
+    old = Exchange(tmp_path / "old", "--history-after", "-1")  # all that ended is in the archive at once
+    try:
+        async with KalshiRest(old.base_url, old.signer, old.clock, timeout=httpx.Timeout(0.5)) as client:
+            run = Run(home, old, client, emit)
+            await run.agree()
+            listed = await client.markets(status="open", series_ticker="KXHIGHNY")
+            one, two = sorted(listed, key=lambda market: market.yes_bid or 0)[-2:]
+            rested = await run.place(one.ticker)
+            bought = await buy(run, two.ticker, two.yes_ask or 0)
+            old.fault({"name": "timeout_after_accept", "value": "on", "where": CREATES, "count": 1})
+            lost = await run.place(one.ticker)
+            await client.cancel_all()
+            assert await client.orders() == []
+            heir = Run(home, old, client, emit)
+            heir.reconciler.request_life_s = 0.1
+            await heir.agree()
+            states = {name: order.state for name, order in heir.path.orders.by_id.items()}
+            assert states == {
+                rested.plan.client_order_id: State.CANCELLED,
+                bought.plan.client_order_id: State.FILLED,
+                lost.plan.client_order_id: State.CANCELLED,
+            }
+            assert heir.path.orders.held() == {two.ticker: ONE_CONTRACT}
+    finally:
+        old.stop()
 
 
 async def test_an_order_that_expires_while_nobody_knows_of_it_is_found_at_its_end(
