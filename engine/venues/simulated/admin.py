@@ -1,7 +1,7 @@
-"""The admin endpoint: faults set, seen and lifted while the exchange runs. A port of its own, on loopback only.
+"""The admin endpoint: faults set, seen and lifted, markets revised, while the exchange runs. A port of its own.
 
 GET /faults tells what stands and how often each happened. PUT takes a list, which replaces everything, or one fault,
-which is added. DELETE /faults lifts all, DELETE /faults/NAME those of a name.
+which is added. DELETE /faults lifts all, DELETE /faults/NAME those of a name. PUT /markets/TICKER changes a market.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.venues.simulated import wire
 from engine.venues.simulated.faults import Fault, FaultError, FaultName, Faults
+from engine.venues.simulated.revising import Revising, RevisionError
 
 
-def admin(faults: Faults) -> Starlette:
+def admin(faults: Faults, revising: Revising) -> Starlette:
     """The application of the admin port."""
 
     async def show(request: Request) -> Response:
@@ -41,8 +43,19 @@ def admin(faults: Faults) -> Starlette:
         faults.clear(None if name is None else FaultName(name))
         return _told(faults)
 
+    async def revise(request: Request) -> Response:
+        try:
+            content = orjson.loads(await request.body())
+            if not isinstance(content, dict):
+                raise RevisionError("a revision is an object")
+            market = revising.revise(request.path_params["ticker"], content)
+        except (RevisionError, orjson.JSONDecodeError) as error:
+            return _json(400, {"error": str(error)})
+        return _json(200, {"market": wire.market(market, revising.exchange.now)})
+
     return Starlette(
         routes=[
+            Route("/markets/{ticker}", revise, methods=["PUT"]),
             Route("/faults", show, methods=["GET"]),
             Route("/faults", put, methods=["PUT"]),
             Route("/faults", lift, methods=["DELETE"]),

@@ -112,9 +112,10 @@ def issue(folder: Path, port: int, kind: KeyType = KeyType.RSA) -> ApiKey:
 
 
 def issue_admin(folder: Path, port: int) -> str:
-    """Write `admin.json` into `folder`: where faults are set and lifted. The address. Raises OSError."""
+    """Write `admin.json` into `folder`: where faults are set and markets revised. The address. Raises OSError."""
     address = f"http://127.0.0.1:{port}"
-    _replace(folder.absolute() / ADMIN_NAME, json.dumps({"faults_url": f"{address}/faults"}).encode() + b"\n")
+    told = {"faults_url": f"{address}/faults", "markets_url": f"{address}/markets"}
+    _replace(folder.absolute() / ADMIN_NAME, json.dumps(told).encode() + b"\n")
     return address
 
 

@@ -29,6 +29,7 @@ from engine.venues.simulated.market import (
     EventSpec,
     FeeChange,
     Market,
+    MarketSpec,
     MarketStatus,
     Outcome,
     RecordedFrame,
@@ -125,6 +126,14 @@ class Exchange:
         self.markets.update({market.ticker: market for market in markets})
         self.tell(EventCreated(event))
         return markets
+
+    def revise(self, market: Market, spec: MarketSpec) -> None:
+        """Let a market, and its event, be listed as `spec` says."""
+        market.spec, market.updated = spec, self.now
+        specs = tuple(spec if each.ticker == spec.ticker else each for each in market.event.markets)
+        event = self.events[market.event.ticker] = replace(market.event, markets=specs)
+        for each in self.by_event[event.ticker]:
+            each.event = event
 
     def plan_fees(self, change: FeeChange) -> None:
         """Announce a change of fees, and make it when its time comes."""

@@ -41,6 +41,7 @@ class FaultName(StrEnum):
     TRADING_PAUSE = "trading_pause"
     MARKET_PAUSE = "market_pause"
     DISPUTE_S = "dispute_s"
+    DISPUTE_VALUE = "dispute_value"
     REVOKE_KEY = "revoke_key"
     CLOCK_SKEW_S = "clock_skew_s"
     DROP_FRAMES = "drop_frames"

@@ -15,10 +15,7 @@ from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.happenings import (
     BookDelta,
-    EventCreated,
-    FeesOverridden,
     GroupChanged,
-    MarketChanged,
     OrderChanged,
     Quoted,
     Trade,
@@ -176,74 +173,6 @@ def group_update(happening: GroupChanged) -> str:
             "ts_ms": happening.at // MILLISECOND,
         }
     )
-
-
-def event_lifecycle(happening: EventCreated) -> str:
-    event = happening.event
-    message: dict[str, Any] = {
-        "event_ticker": event.ticker,
-        "exchange_index": wire.EXCHANGE_INDEX,
-        "title": event.title,
-        "subtitle": event.sub_title,
-        "collateral_return_type": event.collateral_return_type,
-        "series_ticker": event.series.ticker,
-    }
-    if event.strike_date is not None:
-        message["strike_date"] = event.strike_date // SECOND
-    return text(message)
-
-
-def fee_update(happening: FeesOverridden) -> str:
-    fees = happening.fees
-    return text(
-        {
-            "event_ticker": happening.event_ticker,
-            "fee_type_override": None if fees is None else fees.fee_type,
-            "fee_multiplier_override": None if fees is None else wire.number(fees.multiplier),
-        }
-    )
-
-
-def market_lifecycle(happening: MarketChanged) -> str:
-    market = happening.market
-    message: dict[str, Any] = {
-        "event_type": happening.event_type,
-        "market_ticker": market.ticker,
-        "exchange_index": wire.EXCHANGE_INDEX,
-    }
-    if happening.event_type == "created":
-        message |= _listing(market)
-    if market.outcome is not None and happening.event_type in ("determined", "settled"):
-        message["result"] = market.outcome.result
-        message["settlement_value"] = format_price(market.outcome.value)
-        message["determination_ts" if happening.event_type == "determined" else "settled_ts"] = happening.at // SECOND
-    return text(message)
-
-
-def _listing(market: Market) -> dict[str, Any]:
-    spec = market.spec
-    metadata: dict[str, Any] = {
-        "name": spec.yes_sub_title,
-        "title": spec.title,
-        "yes_sub_title": spec.yes_sub_title,
-        "no_sub_title": spec.yes_sub_title,
-        "rules_primary": spec.rules_primary,
-        "rules_secondary": spec.rules_secondary,
-        "can_close_early": True,
-        "event_ticker": spec.event_ticker,
-        "expected_expiration_ts": spec.expected_expiration // SECOND,
-        "strike_type": spec.strike_type,
-    }
-    if spec.floor_strike is not None:
-        metadata["floor_strike"] = wire.number(spec.floor_strike)
-    if spec.cap_strike is not None:
-        metadata["cap_strike"] = wire.number(spec.cap_strike)
-    return {
-        "open_ts": spec.opens // SECOND,
-        "close_ts": spec.closes // SECOND,
-        "additional_metadata": metadata,
-        "price_level_structure": market.event.series.price_level_structure,
-    }
 
 
 def _named(market: Market) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from engine.market.fees import FeeSchedule
@@ -84,12 +85,30 @@ class FeesOverridden:
     fees: FeeSchedule | None
 
 
+class MarketEvent(Enum):
+    """What market_lifecycle_v2 tells of a market; opening and closing by the clock are silent there."""
+
+    CREATED = "created"
+    ACTIVATED = "activated"
+    DEACTIVATED = "deactivated"
+    CLOSE_DATE_UPDATED = "close_date_updated"
+    PRICE_LEVEL_STRUCTURE_UPDATED = "price_level_structure_updated"
+    STRIKE_UPDATED = "strike_updated"
+    SUBTITLE_UPDATED = "subtitle_updated"
+    DETERMINED = "determined"
+    SETTLED = "settled"
+
+    @property
+    def wire(self) -> str:
+        """`event_type`: strike and subtitle have one word for both."""
+        metadata = (MarketEvent.STRIKE_UPDATED, MarketEvent.SUBTITLE_UPDATED)
+        return "metadata_updated" if self in metadata else self.value
+
+
 @dataclass(frozen=True, slots=True)
 class MarketChanged:
-    """`event_type` as the channel market_lifecycle_v2 names it; opening and closing by the clock are silent there."""
-
     market: Market
-    event_type: str
+    event: MarketEvent
     status: MarketStatus
     at: Instant
 

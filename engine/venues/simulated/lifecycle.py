@@ -6,7 +6,7 @@ Opening and closing by the clock are silent on the wire; what is announced goes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -16,7 +16,7 @@ from engine.market.money import ONE_DOLLAR
 from engine.venues.simulated import ladders
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.faults import FaultName, Faults
-from engine.venues.simulated.happenings import MarketChanged
+from engine.venues.simulated.happenings import MarketChanged, MarketEvent
 from engine.venues.simulated.instants import DAY, HOUR, SECOND, Instant, to_datetime
 from engine.venues.simulated.latent import ValuePath
 from engine.venues.simulated.market import EventSpec, Market, MarketStatus, Outcome
@@ -28,6 +28,7 @@ AHEAD: Instant = 2 * DAY
 BEHIND: Instant = 2 * DAY
 # resting orders are cancelled shortly after the close, not by it
 CANCEL_AFTER_CLOSE: Instant = SECOND
+NEVER: Instant = 1 << 62
 Opened: TypeAlias = Callable[[Market], None]
 
 
@@ -53,6 +54,8 @@ class Lifecycle:
         self._faults = faults if faults is not None else Faults()
         self._faults.listen(self._pause_markets)
         self.paths: dict[str, ValuePath] = {}
+        self._corrected: dict[str, Decimal] = {}
+        self._settles: dict[str, Instant] = {}
 
     def start(self) -> None:
         """List what is open, near or just over, and go on listing as the days pass."""
@@ -64,15 +67,18 @@ class Lifecycle:
         """List one event and put the rest of its life on the agenda; what lies in the past happens at once."""
         exchange, agenda = self._exchange, self._exchange.agenda
         for market in exchange.list_event(event):
-            exchange.tell(MarketChanged(market, "created", market.status, exchange.now))
+            self._tell(market, MarketEvent.CREATED)
             agenda.add(market.spec.opens, partial(self._open, market))
-            agenda.add(market.spec.closes, partial(self._close, market))
-            agenda.add(market.spec.closes + CANCEL_AFTER_CLOSE, partial(self._cancel_resting, market))
+            self._plan_close(market)
             ends = ending(market)
             if ends is not None:
-                determines = max(ends.determines, market.spec.closes + 2 * CANCEL_AFTER_CLOSE)
-                agenda.add(determines, partial(self._determine, market, ends.outcome))
-                agenda.add(max(ends.settles, determines), partial(self._settle, market))
+                agenda.add(max(ends.determines, _closed_for_good(market)), partial(self._reach_end, market, ends))
+
+    def move_close(self, market: Market, closes: Instant) -> None:
+        """Let a market that has not closed yet close at another time, which is announced."""
+        self._exchange.revise(market, replace(market.spec, closes=closes))
+        self._plan_close(market)
+        self._tell(market, MarketEvent.CLOSE_DATE_UPDATED)
 
     def pause_weekly(self) -> None:
         """Pause trading each Thursday from 03:00 to 05:00 ET."""
@@ -103,10 +109,7 @@ class Lifecycle:
         return Ending(determines, settles, partial(self._outcome, market))
 
     def _outcome(self, market: Market) -> Outcome:
-        published = self.paths[market.event.ticker].published()
-        assert market.spec.strike is not None, f"market {market.ticker}: no strike to settle it by"
-        holds = market.spec.strike.holds(published)
-        return Outcome("yes" if holds else "no", _plain(published), ONE_DOLLAR if holds else 0)
+        return outcome(market, self.paths[market.event.ticker].published())
 
     def _open(self, market: Market) -> None:
         if self._exchange.now < market.spec.closes:
@@ -124,12 +127,25 @@ class Lifecycle:
             elif not wanted and market.status is MarketStatus.INACTIVE:
                 self._cancel_resting(market, UpdateReason.HALT)
                 market.status, market.updated = MarketStatus.ACTIVE, self._exchange.now
-                self._exchange.tell(MarketChanged(market, "activated", market.status, self._exchange.now))
+                self._tell(market, MarketEvent.ACTIVATED)
                 self._opened(market)
 
     def _deactivate(self, market: Market) -> None:
         market.status, market.updated = MarketStatus.INACTIVE, self._exchange.now
-        self._exchange.tell(MarketChanged(market, "deactivated", market.status, self._exchange.now))
+        self._tell(market, MarketEvent.DEACTIVATED)
+
+    def _plan_close(self, market: Market) -> None:
+        agenda, closes = self._exchange.agenda, market.spec.closes
+        agenda.add(closes, partial(self._reach_close, market))
+        agenda.add(closes + CANCEL_AFTER_CLOSE, partial(self._reach_close, market))
+
+    def _reach_close(self, market: Market) -> None:
+        """Close, and a moment later cancel what rests, unless the close has been moved: it comes again then."""
+        closes, now = market.spec.closes, self._exchange.now
+        if now >= closes and market.status in (MarketStatus.INITIALIZED, MarketStatus.INACTIVE, MarketStatus.ACTIVE):
+            self._close(market)
+        if now >= closes + CANCEL_AFTER_CLOSE:
+            self._cancel_resting(market)
 
     def _close(self, market: Market) -> None:
         market.status, market.updated = MarketStatus.CLOSED, self._exchange.now
@@ -143,35 +159,89 @@ class Lifecycle:
                     else:
                         market.book.reduce(order, order.remaining)  # to nothing: whoever placed it sees that it is gone
 
-    def _determine(self, market: Market, outcome: Callable[[], Outcome]) -> None:
-        market.outcome = outcome()
+    def _reach_end(self, market: Market, ends: Ending) -> None:
+        """Determine, unless the close has been moved beyond the time for it."""
+        closed = _closed_for_good(market)
+        if self._exchange.now < closed:
+            self._exchange.agenda.add(closed, partial(self._reach_end, market, ends))
+        else:
+            self._determine(market, ends)
+
+    def _determine(self, market: Market, ends: Ending) -> None:
+        corrected = self._corrected.get(market.event.ticker)
+        market.outcome = ends.outcome() if corrected is None else outcome(market, corrected)
         market.status, market.updated = MarketStatus.DETERMINED, self._exchange.now
-        self._exchange.tell(MarketChanged(market, "determined", market.status, self._exchange.now))
+        self._tell(market, MarketEvent.DETERMINED)
+        self._plan_settlement(market, max(ends.settles, self._exchange.now))
         fault = self._faults.fires(FaultName.DISPUTE_S, market.ticker)
         if fault is not None:
             self._exchange.agenda.add(self._exchange.now + SECOND, partial(self._dispute, market, fault.number()))
 
     def _dispute(self, market: Market, seconds: float) -> None:
-        market.status, market.updated = MarketStatus.DISPUTED, self._exchange.now
-        self._exchange.agenda.add(self._exchange.now + round(seconds * SECOND), partial(self._amend, market))
+        if market.status is not MarketStatus.FINALIZED:
+            market.status, market.updated = MarketStatus.DISPUTED, self._exchange.now
+            self._exchange.agenda.add(self._exchange.now + round(seconds * SECOND), partial(self._resolve, market))
+
+    def _resolve(self, market: Market) -> None:
+        """The dispute is over: the result stands, or the event's value was another one."""
+        fault = self._faults.fires(FaultName.DISPUTE_VALUE, market.ticker)
+        if fault is not None:
+            self._correct(market.event.ticker, Decimal(fault.value))
+        self._amend(market)
+
+    def _correct(self, event_ticker: str, value: Decimal) -> bool:
+        """Let an event's value be `value`, for all its markets; not when that changes one that is paid out already."""
+        ended = [
+            (market, market.outcome, outcome(market, value))
+            for market in self._exchange.by_event[event_ticker]
+            if market.outcome is not None and market.spec.strike is not None
+        ]
+        paid = [each for each in ended if each[0].status is MarketStatus.FINALIZED]
+        if any(before.value != after.value for _, before, after in paid):
+            return False
+        self._corrected[event_ticker] = value
+        for market, before, after in ended:
+            if market.status is MarketStatus.FINALIZED:
+                continue
+            market.outcome = after
+            if before.value != after.value:
+                self._tell(market, MarketEvent.DETERMINED)
+                if market.status is not MarketStatus.DISPUTED:
+                    self._amend(market)
+        return True
 
     def _amend(self, market: Market) -> None:
-        """The dispute is over; the result stands, and is paid out after the timer."""
+        """What the result is now is paid out after the timer."""
         market.status, market.updated = MarketStatus.AMENDED, self._exchange.now
-        settles = self._exchange.now + market.spec.settlement_timer_seconds * SECOND
-        self._exchange.agenda.add(settles, partial(self._settle, market))
+        self._plan_settlement(market, self._exchange.now + market.spec.settlement_timer_seconds * SECOND)
+
+    def _plan_settlement(self, market: Market, at: Instant) -> None:
+        self._settles[market.ticker] = at
+        self._exchange.agenda.add(at, partial(self._settle, market))
 
     def _settle(self, market: Market) -> None:
         assert market.outcome is not None, f"market {market.ticker} settles undetermined"
-        if market.status in (MarketStatus.DISPUTED, MarketStatus.FINALIZED):
-            # it settles once the dispute is over, and once only
+        if market.status is MarketStatus.DISPUTED or self._exchange.now < self._settles.get(market.ticker, NEVER):
+            # it settles once the dispute is over and its timer has run, and once only
             return
+        del self._settles[market.ticker]
         self._exchange.settle(market, market.outcome)
-        self._exchange.tell(MarketChanged(market, "settled", market.status, self._exchange.now))
+        self._tell(market, MarketEvent.SETTLED)
+
+    def _tell(self, market: Market, event: MarketEvent) -> None:
+        self._exchange.tell(MarketChanged(market, event, market.status, self._exchange.now))
 
     def _pause(self, paused: bool) -> None:
         self._trading.pause_trading("weekly", paused=paused)
 
 
-def _plain(value: Decimal) -> str:
-    return f"{value:f}"
+def outcome(market: Market, published: Decimal) -> Outcome:
+    """How a market ends when its event's value is `published`."""
+    assert market.spec.strike is not None, f"market {market.ticker}: no strike to settle it by"
+    holds = market.spec.strike.holds(published)
+    return Outcome("yes" if holds else "no", f"{published:f}", ONE_DOLLAR if holds else 0)
+
+
+def _closed_for_good(market: Market) -> Instant:
+    """When what rested at the close is gone."""
+    return market.spec.closes + 2 * CANCEL_AFTER_CLOSE

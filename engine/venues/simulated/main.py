@@ -26,6 +26,7 @@ from engine.venues.simulated.population import Population
 from engine.venues.simulated.recordings import Recording, RecordingError, read
 from engine.venues.simulated.replay import Replay
 from engine.venues.simulated.rest.frame import House
+from engine.venues.simulated.revising import Revising
 from engine.venues.simulated.server import Pace, Port, application, serve
 from engine.venues.simulated.stream import Stream
 from engine.venues.simulated.trading import Trading
@@ -71,10 +72,11 @@ def _run(
     exchange = Exchange(recent_start(clock))
     trading = Trading(exchange, system.boottime_ns, options.cancel_all_holds)
     if recording is None:
-        _populate(options, trading, clock.speed, faults)
+        lifecycle = _populate(options, trading, clock.speed, faults)
     else:
         replay = Replay(recording, exchange)
-        replay.start(Lifecycle(exchange, trading, options.seed, replay.open, faults))
+        lifecycle = Lifecycle(exchange, trading, options.seed, replay.open, faults)
+        replay.start(lifecycle)
         print(f"replay {json.dumps(replay.summary())}", file=sys.stderr, flush=True)
     exchange.advance(exchange.now)
     try:
@@ -110,7 +112,7 @@ def _run(
         Port(Dated(application(house, stream), shown), listener),
         pace,
         lambda: print(f"exchange ready http://127.0.0.1:{port}", flush=True),
-        None if admin_listener is None else Port(admin(faults), admin_listener),
+        None if admin_listener is None else Port(admin(faults, Revising(exchange, lifecycle)), admin_listener),
     )
     return OK
 
@@ -120,13 +122,14 @@ def _pause(trading: Trading, faults: Faults) -> None:
     trading.pause_exchange("fault", paused=faults.stands(FaultName.EXCHANGE_PAUSE) is not None)
 
 
-def _populate(options: argparse.Namespace, trading: Trading, speed: float, faults: Faults) -> None:
+def _populate(options: argparse.Namespace, trading: Trading, speed: float, faults: Faults) -> Lifecycle:
     exchange = trading.exchange
     lifecycle = Lifecycle(exchange, trading, options.seed, lambda market: population.enter(market), faults)
     population = Population(exchange, trading, lifecycle.paths, options.seed, speed)
     lifecycle.start()
     if options.weekly_pause:
         lifecycle.pause_weekly()
+    return lifecycle
 
 
 def _clock(options: argparse.Namespace, recording: Recording | None) -> MarketClock:

@@ -183,12 +183,14 @@ class Market:
         "clock",
         "event",
         "fees",
+        "grid",
         "last_price",
         "last_size",
         "market_id",
         "open_interest",
         "outcome",
         "previous",
+        "price_level_structure",
         "recorded",
         "settled",
         "spec",
@@ -201,6 +203,8 @@ class Market:
         self.spec = spec
         self.event = event
         self.fees = event.series.fees
+        self.grid = event.series.grid
+        self.price_level_structure = event.series.price_level_structure
         self.market_id = str(uuid.uuid5(_MARKET_IDS, spec.ticker))
         self.book = Book(changed)
         self.status = MarketStatus.INITIALIZED
@@ -220,10 +224,6 @@ class Market:
     @property
     def ticker(self) -> str:
         return self.spec.ticker
-
-    @property
-    def grid(self) -> PriceGrid:
-        return self.event.series.grid
 
     def best(self) -> tuple[Price, Price]:
         """Best bid and best ask; an empty side is 0 and one dollar, as on the wire."""

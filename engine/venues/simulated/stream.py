@@ -27,6 +27,7 @@ from engine.venues.simulated.happenings import (
     Quoted,
     Trade,
 )
+from engine.venues.simulated.lifecycle_frames import event_lifecycle, fee_update, market_lifecycle
 from engine.venues.simulated.lines import Gone, HeartbeatProtocol, line_of
 from engine.venues.simulated.refusals import TOO_MANY_REQUESTS, Refusal, refuse
 from engine.venues.simulated.rest.frame import render
@@ -139,13 +140,20 @@ class Stream:
                     _send(session, channel, channel, "", lambda: frames.group_update(happening), True)
                 case EventCreated():
                     channel = "market_lifecycle_v2"
-                    _send(session, channel, "event_lifecycle", "", lambda: frames.event_lifecycle(happening), True)
+                    _send(
+                        session,
+                        channel,
+                        "event_lifecycle",
+                        "",
+                        lambda: event_lifecycle(happening),
+                        True,
+                    )
                 case FeesOverridden():
                     channel = "market_lifecycle_v2"
-                    _send(session, channel, "event_fee_update", "", lambda: frames.fee_update(happening), True)
+                    _send(session, channel, "event_fee_update", "", lambda: fee_update(happening), True)
                 case MarketChanged():
                     channel = "market_lifecycle_v2"
-                    _send(session, channel, channel, "", lambda: frames.market_lifecycle(happening), True)
+                    _send(session, channel, channel, "", lambda: market_lifecycle(happening), True)
 
 
 class Outbox:

@@ -132,11 +132,8 @@ def market(item: Market, now: Instant) -> Body:
         "previous_price_dollars": format_price(previous_price),
         "previous_yes_ask_dollars": format_price(previous_ask),
         "previous_yes_bid_dollars": format_price(previous_bid),
-        "price_level_structure": item.event.series.price_level_structure,
-        "price_ranges": [
-            {"end": format_price(end), "start": format_price(start), "step": format_price(step)}
-            for start, end, step in item.grid.ranges
-        ],
+        "price_level_structure": item.price_level_structure,
+        "price_ranges": price_ranges(item),
         "response_price_units": "usd_cent",
         "result": item.outcome.result if item.outcome else "",
         "rules_primary": spec.rules_primary,
@@ -167,6 +164,13 @@ def market(item: Market, now: Instant) -> Body:
     if item.status is MarketStatus.FINALIZED and item.settled is not None:
         body["settlement_ts"] = rfc3339(item.settled)
     return body
+
+
+def price_ranges(item: Market) -> list[Body]:
+    return [
+        {"end": format_price(end), "start": format_price(start), "step": format_price(step)}
+        for start, end, step in item.grid.ranges
+    ]
 
 
 def orderbook(item: Market, depth: int) -> Body:

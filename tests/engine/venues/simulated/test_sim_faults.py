@@ -13,7 +13,8 @@ import pytest
 from engine.venues.simulated.admin import admin
 from engine.venues.simulated.faults import Fault, FaultError, FaultName, Faults
 
-from .conftest import HIGH, Api
+from .conftest import HIGH, Api, Venue
+from .test_sim_revising import revising
 
 ORDERS = "/portfolio/events/orders"
 _numbers: Iterator[int] = iter(range(10_000))
@@ -200,7 +201,7 @@ async def test_a_frame_held_back_still_comes_once_its_fault_is_lifted(api: Api) 
 
 async def test_the_admin_endpoint_sets_shows_and_lifts_faults() -> None:
     faults = Faults()
-    transport = httpx.ASGITransport(admin(faults))
+    transport = httpx.ASGITransport(admin(faults, revising(Venue())))
     async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
         one = {"name": "latency_ms", "value": 20, "where": "GET *", "count": 2}
         shown = (await client.put("/faults", json=one)).json()["faults"]

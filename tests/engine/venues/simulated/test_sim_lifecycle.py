@@ -49,7 +49,7 @@ class Life:
 
     def told(self) -> list[str]:
         told = [each for each in self.venue.heard if isinstance(each, MarketChanged)]
-        return [each.event_type for each in told if each.market.ticker == HIGH]
+        return [each.event.wire for each in told if each.market.ticker == HIGH]
 
 
 def test_a_market_is_closed_determined_and_settled_in_its_time() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,8 +19,9 @@ from engine.market.money import parse_count, parse_price
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.amending import Amendment, amend, decrease
 from engine.venues.simulated.auth import Doorkeeper
+from engine.venues.simulated.faults import Fault, Faults
 from engine.venues.simulated.instants import SECOND
-from engine.venues.simulated.lifecycle import Lifecycle
+from engine.venues.simulated.lifecycle import Ending, Lifecycle, outcome
 from engine.venues.simulated.market import Market, MarketStatus, Outcome
 from engine.venues.simulated.order_groups import OrderGroup
 from engine.venues.simulated.orders import ClientOrder, OrderStatus, Side
@@ -38,6 +41,9 @@ TIMES = st.sampled_from(["good_till_canceled", "good_till_canceled", "immediate_
 PREVENTIONS = st.sampled_from(["taker_at_cross", "maker"])
 FLAGS = st.sampled_from(["", "", "", "post_only", "reduce_only", "expires", "group", "group", "pause"])
 WHICH = st.integers(0, 99)
+# below 40 LOW wins, above 50 HIGH does
+PUBLISHED = st.sampled_from(["30", "45", "60"])
+VALUES = st.none() | PUBLISHED
 
 
 class Reader:
@@ -80,8 +86,8 @@ class Reader:
 class AnySequence(RuleBasedStateMachine):
     """Three accounts, two markets of which one can win, every command there is."""
 
-    @initialize(fee_type=st.sampled_from(["quadratic", "quadratic_with_maker_fees"]))
-    def open(self, fee_type: str) -> None:
+    @initialize(fee_type=st.sampled_from(["quadratic", "quadratic_with_maker_fees"]), published=PUBLISHED)
+    def open(self, fee_type: str, published: str) -> None:
         self.venue = Venue(fee_type)
         self.accounts = [self.venue.account(60) for _ in range(3)]
         self.money = self.venue.money()
@@ -90,7 +96,8 @@ class AnySequence(RuleBasedStateMachine):
         self.made: list[ClientOrder] = []
         self.reset_at = [0, 0, 0]
         self.halted = False
-        self.lifecycle = Lifecycle(self.venue.exchange, self.venue.trading, 1, lambda market: None)
+        self.faults, self.published = Faults(), published
+        self.lifecycle = Lifecycle(self.venue.exchange, self.venue.trading, 1, lambda market: None, self.faults)
 
         # nobody starts with an empty book
         for number in range(12):
@@ -202,21 +209,24 @@ class AnySequence(RuleBasedStateMachine):
         self.readers.append(Reader(self.venue, use_yes_price=use_yes_price))
 
     @precondition(lambda self: len(self.made) > 20)
-    @rule(ticker=TICKERS, wins=st.booleans())
-    def end(self, ticker: str, wins: bool) -> None:
-        market, other = (
-            self.venue.exchange.markets[ticker],
-            self.venue.exchange.markets[LOW if ticker == HIGH else HIGH],
-        )
+    @rule(ticker=TICKERS, later=st.integers(0, 60))
+    def end(self, ticker: str, later: int) -> None:
+        market = self.venue.exchange.markets[ticker]
         if market.status is not MarketStatus.ACTIVE:
             return
         self.lifecycle._close(market)
         self.lifecycle._cancel_resting(market)
         self.naive[ticker] = NaiveBook()
-        # one outcome wins at most
-        won = wins and not (other.outcome is not None and other.outcome.value)
-        market.outcome = Outcome("yes" if won else "no", "", 10_000 if won else 0)
-        self.venue.exchange.settle(market, market.outcome)
+        self.lifecycle._determine(market, Ending(0, self.venue.exchange.now + later * SECOND, self._outcome(market)))
+
+    @rule(ticker=TICKERS, seconds=st.integers(1, 60), value=VALUES)
+    def dispute(self, ticker: str, seconds: int, value: str | None) -> None:
+        """With a corrected value, of the whole event, or without one."""
+        market = self.venue.exchange.markets[ticker]
+        if market.status is MarketStatus.DETERMINED:
+            if value is not None:
+                self.faults.put(Fault.parse(f"dispute_value={value},where={ticker},count=1"))
+            self.lifecycle._dispute(market, seconds)
 
     # what must hold after each of them
 
@@ -254,6 +264,19 @@ class AnySequence(RuleBasedStateMachine):
         for account in self.accounts:
             # a fill may round a fee up by 0.0001 beyond what was held back for it
             assert account.available() > -10_000
+
+    @invariant()
+    def one_market_wins_at_most_and_what_was_paid_out_is_its_result(self) -> None:
+        markets = [self.venue.exchange.markets[ticker] for ticker in (HIGH, LOW)]
+        assert sum(market.outcome.value for market in markets if market.outcome is not None) <= 10_000
+        for market in markets:
+            assert (market.settled is not None) == (market.status is MarketStatus.FINALIZED)
+            for account in self.accounts:
+                paid = [each for each in account.settlements if each.ticker == market.ticker]
+                assert len(paid) <= 1
+                assert not paid or market.settled is not None
+                assert all(each.value == market.outcome.value for each in paid if market.outcome is not None)
+                assert market.settled is None or account.position(market.ticker) == 0
 
     @invariant()
     def orders_add_up(self) -> None:
@@ -347,6 +370,9 @@ class AnySequence(RuleBasedStateMachine):
         for order in self.made:
             if order.owner == account.account_id and gone(order):
                 self.naive[order.ticker].remove(order.order_id)
+
+    def _outcome(self, market: Market) -> Callable[[], Outcome]:
+        return lambda: outcome(market, Decimal(self.published))
 
     def _owner(self, order: ClientOrder) -> Account:
         return self.venue.exchange.owner(order)

@@ -236,7 +236,7 @@ def test_an_event_closes_is_determined_and_settles_on_its_published_value() -> N
     assert {world.status(each) for each in tickers} == {MarketStatus.FINALIZED}
     assert [each.ticker for each in account.settlements] == [tickers[3]]
     announced = Counter(
-        each.event_type
+        each.event.wire
         for each in world.heard
         if isinstance(each, MarketChanged) and each.market.spec.event_ticker == event.ticker
     )

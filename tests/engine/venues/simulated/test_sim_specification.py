@@ -21,6 +21,7 @@ from engine.venues.simulated.faults import Fault
 from engine.venues.simulated.instants import DAY, SECOND
 from engine.venues.simulated.lifecycle import Lifecycle
 from engine.venues.simulated.market import FeeChange, MarketStatus, Outcome
+from engine.venues.simulated.revising import Revising
 
 from .conftest import HIGH, LOW, START, Api, Venue
 from .specification import FRAMES, KALSHI, PREFIX, Specification, specification
@@ -320,6 +321,10 @@ async def test_every_frame_is_as_the_specification_says(inspector: Inspector) ->
     venue.exchange.advance(START + 10 * SECOND)
     inspector.api.faults.put(Fault.parse("market_pause=on,where=KXHIGHNY*"))
     inspector.api.faults.clear()
+    cpi = next(each for each in venue.exchange.markets.values() if each.event.series.ticker == "KXCPI")
+    changes = {"floor_strike": 1.5, "yes_sub_title": "Above 1.5%", "price_level_structure": "tapered_deci_cent"}
+    sooner = {"close_ts": cpi.spec.closes // SECOND - 60}
+    Revising(venue.exchange, lifecycle).revise(cpi.ticker, {**changes, **sooner})
     venue.exchange.advance(START + 2 * DAY)
     ear.session.overflow()
     ear.say(8, "subscribe", channels=["trade"])
@@ -327,7 +332,33 @@ async def test_every_frame_is_as_the_specification_says(inspector: Inspector) ->
     assert ear.wrong() == []
     assert FRAMES.keys() == {frame["type"] for frame in ear.frames}
     lives = {frame["msg"].get("event_type") for frame in ear.frames if frame["type"] == "market_lifecycle_v2"}
-    assert lives == {"created", "activated", "deactivated", "determined", "settled"}
+    assert {kind: keys_of(ear, kind) for kind in lives} == LIFECYCLE_KEYS
+
+
+# which fields a lifecycle frame has depends on what it tells; the schema alone would allow all of them always
+LIFECYCLE_KEYS = {
+    "created": {
+        "exchange_index",
+        "open_ts",
+        "close_ts",
+        "additional_metadata",
+        "price_level_structure",
+        "price_ranges",
+    },
+    "activated": {"is_deactivated"},
+    "deactivated": {"is_deactivated"},
+    "close_date_updated": {"close_ts"},
+    "price_level_structure_updated": {"price_level_structure", "price_ranges"},
+    "metadata_updated": {"strike_type", "floor_strike", "yes_sub_title"},
+    "determined": {"determination_ts", "result", "settlement_value"},
+    "settled": {"settled_ts"},
+}
+
+
+def keys_of(ear: Ear, event_type: str) -> set[str]:
+    messages = [frame["msg"] for frame in ear.frames if frame["type"] == "market_lifecycle_v2"]
+    keys = {key for message in messages if message["event_type"] == event_type for key in message}
+    return keys - {"event_type", "market_ticker"}
 
 
 def test_what_the_specification_gives_as_examples_passes_it() -> None:
