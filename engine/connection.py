@@ -23,11 +23,20 @@ def open_rest(settings: Settings, clock: Clock) -> KalshiRest:
 
 def open_feed(settings: Settings, clock: Clock, listener: Callable[[FeedEvent], None]) -> Feed:
     """Market data of the configured exchange; raises like `open_rest`."""
-    feed = Feed(_required(settings, "ws_url"), _signer(settings), clock, listener)
-    source = source_of(_required(settings, "base_url"))
-    if feed.source != source:
-        raise ConfigError(f"exchange.ws_url is {feed.source}, exchange.base_url {source}; they must be one exchange")
-    return feed
+    _one_exchange(settings)
+    return Feed(_required(settings, "ws_url"), _signer(settings), clock, listener)
+
+
+def refuse_unusable(settings: Settings) -> None:
+    """Raise what `open_rest` and `open_feed` would, and open nothing: for who makes things before it connects."""
+    _one_exchange(settings)
+    _signer(settings)
+
+
+def _one_exchange(settings: Settings) -> None:
+    prices, orders = source_of(_required(settings, "ws_url")), source_of(_required(settings, "base_url"))
+    if prices != orders:
+        raise ConfigError(f"exchange.ws_url is {prices}, exchange.base_url {orders}; they must be one exchange")
 
 
 def _signer(settings: Settings) -> Signer:

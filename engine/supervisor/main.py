@@ -9,7 +9,7 @@ import signal
 import sys
 
 from engine.account import Account
-from engine.connection import open_rest
+from engine.connection import open_rest, refuse_unusable
 from engine.ending import ended
 from engine.stopping import Told
 from engine.supervisor.board import Board
@@ -56,8 +56,12 @@ def main(argv: list[str]) -> int:
 
 
 def run(home: Home, clock: Clock) -> int:
-    """Take the locks and supervise. A second supervisor exits 75, named and journalled."""
+    """Take the locks and supervise. A second supervisor exits 75, named and journalled.
+
+    Raises ConfigError and VenueError, with nothing made yet, for a configuration that leads to no exchange.
+    """
     settings = load(home)
+    refuse_unusable(settings)
     home.create()
     emit = Events(home, "supervisor", clock)
     own, engine = Lock(home, "supervisor", clock), Lock(home, "engine", clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from engine.connection import open_feed, open_rest
+from engine.supervisor import main as up
 from engine.venues.kalshi.errors import CredentialsError, UnknownHost
 from state.clock import SimulatedClock
 from state.config import ConfigError
@@ -54,6 +56,34 @@ def test_orders_of_one_exchange_and_prices_of_another_are_refused(given: dict[st
     settings = Settings(exchange=Exchange(**given | {"ws_url": f"wss://{DEMO}/trade-api/ws/v2"}))
     with pytest.raises(ConfigError, match="must be one exchange"):
         open_feed(settings, clock, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"base_url": ""}, "exchange.base_url is not set"),
+        ({"ws_url": ""}, "exchange.ws_url is not set"),
+        ({"key_id": ""}, "exchange.key_id is not set"),
+        ({"private_key_path": "/nowhere/key.pem"}, "/nowhere/key.pem"),
+        ({"ws_url": f"wss://{DEMO}/trade-api/ws/v2"}, "must be one exchange"),
+        ({"base_url": "https://example.org/trade-api/v2"}, "neither a known exchange nor loopback"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_supervisor_refuses_an_unusable_configuration_before_it_makes_anything(
+    given: dict[str, Any],
+    wrong: dict[str, str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(up, "load", lambda _: Settings(exchange=Exchange(**given | wrong)))
+    home = tmp_path / "home"
+    assert up.main(["--home", str(home)]) == os.EX_CONFIG
+    told = capsys.readouterr().err
+    assert said in told
+    assert (told.count("\n"), home.exists()) == (1, False)
 
 
 def test_a_host_nobody_knows_is_refused(given: dict[str, Any], clock: SimulatedClock) -> None:
