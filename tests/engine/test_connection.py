@@ -52,6 +52,14 @@ def test_what_is_not_set_is_named_with_what_to_do(given: dict[str, Any], clock: 
         open_feed(settings, clock, lambda _: None) if missing == "ws_url" else open_rest(settings, clock)
 
 
+def test_one_exchange_may_have_two_hosts(given: dict[str, Any], clock: SimulatedClock) -> None:
+    live = {
+        "base_url": "https://external-api.kalshi.com/trade-api/v2",
+        "ws_url": "wss://api.elections.kalshi.com/trade-api/ws/v2",
+    }
+    assert open_feed(Settings(exchange=Exchange(**given | live)), clock, lambda _: None).source == "live"
+
+
 def test_orders_of_one_exchange_and_prices_of_another_are_refused(given: dict[str, Any], clock: SimulatedClock) -> None:
     settings = Settings(exchange=Exchange(**given | {"ws_url": f"wss://{DEMO}/trade-api/ws/v2"}))
     with pytest.raises(ConfigError, match="must be one exchange"):

@@ -42,14 +42,6 @@ def source_of(url: str) -> Source:
     return _HOSTS[host]
 
 
-def source_of_venue(base_url: str, ws_url: str) -> Source:
-    """The one source of a venue's REST and WebSocket addresses; UnknownHost when they lead to different places."""
-    rest, feed = source_of(base_url), source_of(ws_url)
-    if rest != feed:
-        raise UnknownHost(f"addresses {base_url!r} ({rest}) and {ws_url!r} ({feed}): not the same venue")
-    return rest
-
-
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.venues.kalshi.errors import UnknownHost
-from engine.venues.kalshi.hosts import source_of, source_of_venue
+from engine.venues.kalshi.hosts import source_of
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,3 @@ def test_the_host_alone_says_what_kind_of_venue_it_is(url: str, source: str) -> 
 def test_an_unknown_host_or_an_unencrypted_real_one_is_refused(url: str) -> None:
     with pytest.raises(UnknownHost):
         source_of(url)
-
-
-def test_a_venue_is_one_place() -> None:
-    live = "https://external-api.kalshi.com/trade-api/v2"
-    assert source_of_venue(live, "wss://api.elections.kalshi.com/trade-api/ws/v2") == "live"
-    with pytest.raises(UnknownHost):
-        source_of_venue(live, "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2")
