@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from engine import kill_response
 from engine.kill_response import KillResponse
 from engine.market.money import ONE_CONTRACT
 from engine.venues.kalshi.errors import Ambiguous, Unavailable
+from engine.venues.kalshi.portfolio import OrderAck
 from engine.venues.kalshi.wire import BookSide, NewOrder
 from state import kill_record
 from state.clock import SimulatedClock
@@ -123,14 +124,21 @@ def order() -> NewOrder:
     return NewOrder("fd-1", "T-1", BookSide.BID, 4_000, ONE_CONTRACT, expires=None)
 
 
+@pytest.fixture
+async def sending(venue: Any, order: NewOrder, until: Any) -> AsyncIterator[asyncio.Task[OrderAck]]:
+    """An order on its way; `venue.answer` lets it arrive."""
+    venue.answer = asyncio.Event()
+    task = asyncio.create_task(venue.create_order(order, lambda: None))
+    await until(lambda: venue.orders_in_flight)
+    yield task
+    task.cancel()
+
+
 async def test_denied_is_told_only_once_no_order_is_on_its_way(
-    response: KillResponse, home: Home, clock: SimulatedClock, venue: Any, leave: Any, until: Any, order: NewOrder,
+    response: KillResponse, home: Home, clock: SimulatedClock, venue: Any, leave: Any, until: Any, sending: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(kill_response, "ANSWER_WAIT_S", 60.0)
-    venue.answer = asyncio.Event()
-    sending = asyncio.create_task(venue.create_order(order, lambda: None))
-    await until(lambda: venue.orders_in_flight)
     leave.kill()
     response.look()
     await until(lambda: rungs(home, clock))
@@ -148,19 +156,16 @@ def denial(home: Home) -> str:
 
 
 async def test_an_order_that_is_not_answered_in_time_is_named_and_cancelled_all_the_same(
-    response: KillResponse, home: Home, venue: Any, leave: Any, until: Any, order: NewOrder, done: list[str],
+    response: KillResponse, home: Home, venue: Any, leave: Any, until: Any, sending: Any, done: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(kill_response, "ANSWER_WAIT_S", 0.01)
-    venue.answer = asyncio.Event()
-    sending = asyncio.create_task(venue.create_order(order, lambda: None))
-    await until(lambda: venue.orders_in_flight)
     leave.kill()
     response.look()
     await until(lambda: done)
     assert denial(home) == "unresolved: fd-1"
     assert "cancel_all" in venue.calls
-    sending.cancel()
+    assert not sending.done()
 
 
 async def test_an_order_whose_answer_was_lost_before_the_kill_is_named(
@@ -236,13 +241,10 @@ async def test_what_was_reached_is_told_before_an_engine_that_stops_has_stopped(
 
 
 async def test_the_group_is_triggered_at_once_and_once_while_orders_are_on_their_way(
-    response: KillResponse, venue: Any, leave: Any, until: Any, order: NewOrder, done: list[str],
+    response: KillResponse, venue: Any, leave: Any, until: Any, sending: Any, done: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(kill_response, "ANSWER_WAIT_S", 60.0)
-    venue.answer = asyncio.Event()
-    sending = asyncio.create_task(venue.create_order(order, lambda: None))
-    await until(lambda: venue.orders_in_flight)
     leave.kill()
     response.look()
     await until(lambda: "trigger group-1" in venue.calls)
