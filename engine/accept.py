@@ -14,19 +14,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from engine.connection import open_rest
+from engine.ending import ended
 from engine.market.money import Count, format_count, parse_count
 from engine.market_time import market_clock_of
 from engine.orders.accepting import Accepting, Refused
 from engine.orders.identity import account_of
 from engine.orders.journal import OrderJournal
 from engine.orders.path import OrderPath
-from engine.venues.kalshi.errors import Misconfigured, VenueError
 from state import kill
 from state.clock import Clock, SystemClock
-from state.config import ConfigError, Settings, load
+from state.config import Settings, load
 from state.events import Events
-from state.home import Home, HomeError
-from state.lock import Held, Lock
+from state.home import Home
+from state.lock import Lock
 
 USAGE = 2
 WORD = "ACCEPT"
@@ -42,22 +42,17 @@ def main(argv: list[str]) -> int:
         return _fail(USAGE, "a reason is needed")
     if options.confirm != WORD:
         return _fail(USAGE, f"the desk goes on beside what is accepted; say so: --confirm {WORD}")
-    clock = SystemClock()
+    reason = f"{options.reason.strip()} ({kill.who()})"
+    return ended("accept", lambda: _act(Home.locate(options.home), SystemClock(), named, reason))
+
+
+def _act(home: Home, clock: Clock, named: Mapping[str, Count], reason: str) -> int:
+    settings = load(home)
     try:
-        home = Home.locate(options.home)
-        settings = load(home)
         with Lock(home, "flatten", clock):  # which counts anew: not while somebody accepts
-            return asyncio.run(_accept(home, settings, clock, named, f"{options.reason.strip()} ({kill.who()})"))
+            return asyncio.run(_accept(home, settings, clock, named, reason))
     except Refused as error:
         return _fail(1, f"{error}; nothing was accepted")
-    except (HomeError, ConfigError, Misconfigured) as error:
-        return _fail(os.EX_CONFIG, str(error))
-    except VenueError as error:
-        return _fail(os.EX_UNAVAILABLE, str(error))
-    except Held as error:
-        return _fail(os.EX_TEMPFAIL, str(error))
-    except OSError as error:
-        return _fail(os.EX_IOERR, str(error))
 
 
 def _parser() -> argparse.ArgumentParser:
