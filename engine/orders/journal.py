@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -16,8 +17,11 @@ from state.events import EventType
 from state.following import Follower
 from state.home import Home
 from state.journal import JournalWriter
+from state.lines import piece_before
 from state.models.orders import OrderEvent
 
+CARRIED = b'"carried"'
+PIECE = 1024 * 1024
 AT_ONCE = 64 * 1024
 """Bytes read before others on the loop have their turn: some hundred lines."""
 
@@ -45,9 +49,10 @@ class OrderJournal:
 
     @classmethod
     def open(cls, home: Home, clock: Clock, account: str, source: Source, emit: Callable[..., None]) -> OrderJournal:
-        """The journal of a home, read from its first line. Raises OSError."""
+        """The journal of a home, read from where the account carried all before, else from its first line. OSError."""
+        path = home.path(Home.intents)
         writer = JournalWriter(home, Home.intents, emit, clock=clock)
-        return cls(clock, account, source, emit, writer, Follower(home.path(Home.intents), 0))
+        return cls(clock, account, source, emit, writer, Follower(path, _last_carried(path, account)))
 
     async def write(self, fields: Fields) -> None:
         """One line, on disk when this returns. Raises OSError: then it is not known to be there."""
@@ -98,3 +103,26 @@ class OrderJournal:
             else:
                 lines += [line] if line.account == self.account else []
         return Read(lines, batch.truncated or batch.replaced), unreadable, batch.more
+
+
+def _last_carried(path: Path, account: str) -> int:
+    """The byte at which the last line that carries this account's history begins; 0 where there is none."""
+    end = path.stat().st_size
+    while end > 0:
+        piece = piece_before(path, PIECE, end)
+        at = piece.data.rfind(CARRIED)
+        while at >= 0:
+            start = piece.data.rfind(b"\n", 0, at) + 1
+            if _is_carried(piece.data[start : piece.data.find(b"\n", at)], account):
+                return piece.start + start
+            at = piece.data.rfind(CARRIED, 0, start)
+        end = piece.start
+    return 0
+
+
+def _is_carried(raw: bytes, account: str) -> bool:
+    try:
+        line = OrderEvent.model_validate_json(raw)
+    except ValidationError:
+        return False
+    return line.act == "carried" and line.carried is not None and line.account == account

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -95,6 +95,20 @@ def accepted_of(line: OrderEvent) -> tuple[int, Count]:
     if not line.ticker or line.count is None or line.filled is None or line.market_at is None:
         raise ValueError(f"accepted {line.ticker!r} without count, filled or market_at")
     return milliseconds(line.market_at), _units(line.count, 2) - _units(line.filled, 2)
+
+
+def carried(held: Mapping[str, Count], orders: int, fills: int, market_at: datetime) -> Fields:
+    """The line at which who reads the journal may begin."""
+    amounts = {"held": {ticker: contracts(count) for ticker, count in held.items()}, "orders": orders, "fills": fills}
+    return {"act": "carried", "carried": amounts, "market_at": market_at}
+
+
+def carried_of(line: OrderEvent) -> tuple[dict[str, Count], int, int]:
+    """What is held, orders and fills. Raises ValueError for a line that does not tell."""
+    if line.carried is None:
+        raise ValueError("carried without what")
+    held = {ticker: _units(count, 2) for ticker, count in line.carried.held.items()}
+    return held, line.carried.orders, line.carried.fills
 
 
 def milliseconds(instant: datetime) -> int:

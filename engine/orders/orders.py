@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from engine.market.money import Count
 from engine.orders.life import Evidence, Order, OwnFill, Plan, State
-from engine.orders.lines import accepted_of, evidence_of, milliseconds, plan_of
+from engine.orders.lines import accepted_of, carried_of, evidence_of, milliseconds, plan_of
 from engine.venues.kalshi.wire import BookSide
 from state.models.orders import OrderEvent
 
@@ -26,6 +26,8 @@ class Orders:
     """Those that are alive, and those that ended within `KEPT`."""
     known: int = 0
     """How many were ever intended."""
+    folded: int = 0
+    """Lines of the journal since history was carried."""
     settled: set[str] = field(default_factory=set)
     """Markets that paid out: nothing is held in them any more."""
     flat_ms: int = -1
@@ -36,6 +38,7 @@ class Orders:
     """Intents that stand at the exchange more than once."""
     fills: int = 0
     last_fill_ms: int | None = None
+    _begun: bool = False
     _names: dict[str, str] = field(default_factory=dict)
     _alive: set[str] = field(default_factory=set)
     _ended: deque[str] = field(default_factory=deque)
@@ -79,11 +82,9 @@ class Orders:
             self._count(old, new)
         return new
 
-    def forget(self) -> None:
-        """Let go of what ended more than `KEPT` before what is known: what it left is in the counts."""
-        if self.known_until is None:
-            return
-        before_ms = milliseconds(self.known_until - KEPT)
+    def forget(self, now: datetime) -> None:
+        """Let go of what ended more than `KEPT` before `now` (market time): what it left is in the counts."""
+        before_ms = milliseconds(now - KEPT)
         while self._ended:
             name = self._ended[0]
             order = self.by_id.get(name)
@@ -95,8 +96,14 @@ class Orders:
                 for order_id in order.order_ids:
                     del self._names[order_id]
 
+    def quiet(self, now: datetime) -> bool:
+        """Whether nothing happened for so long that who reads the journal may begin here, knowing only the counts."""
+        accounted_ms = max([self.flat_ms, *(at_ms for at_ms, _ in self._accepted.values())])
+        return not self.by_id and accounted_ms < milliseconds(now - KEPT)
+
     def fold(self, line: OrderEvent) -> None:
         """One line of the journal. Raises ValueError for a line that says too little."""
+        self.folded += 1
         if line.market_at is not None:
             self.known_until = max(self.known_until or line.market_at, line.market_at)
         if line.act == "intent":
@@ -105,6 +112,8 @@ class Orders:
             self.settle(line.ticker)
         elif line.act == "flat":
             self._flat(-1 if line.market_at is None else milliseconds(line.market_at))
+        elif line.act == "carried":
+            self._carry(line)
         elif line.act == "accepted":
             self._accept(line.ticker, *accepted_of(line))
         else:
@@ -112,6 +121,7 @@ class Orders:
             if order is None:
                 raise ValueError(f"{line.act} of {line.client_order_id!r}, of which no intent was read")
             self.apply(order, evidence_of(line, order.plan))
+        self._begun = True
 
     def settle(self, ticker: str) -> None:
         """A market paid out."""
@@ -158,6 +168,13 @@ class Orders:
             self.last_fill_ms = max(self.last_fill_ms or fill.at_ms, fill.at_ms)
             if ticker not in self.settled and fill.at_ms > self.flat_ms:
                 self._held[ticker] = self._held.get(ticker, 0) + side * fill.count
+
+    def _carry(self, line: OrderEvent) -> None:
+        held, orders, fills = carried_of(line)
+        if not self._begun:  # or all of it is known already
+            self.known, self.fills = self.known + orders, self.fills + fills
+            self._held = {ticker: self.by_fills(ticker) + held.get(ticker, 0) for ticker in self._held.keys() | held}
+        self.folded = 0
 
     def _accept(self, ticker: str, at_ms: int, count: Count) -> None:
         if ticker not in self.settled and at_ms > self.accounted_ms(ticker):

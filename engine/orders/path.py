@@ -176,7 +176,8 @@ class OrderPath:
                 except ValueError as error:
                     told = f"{Home.intents.path}: {error}; the exchange is asked"
                     self.emit(EventType.JOURNAL_LINE_UNREADABLE, told, severity="error")
-            self.orders.forget()
+            if self.orders.known_until is not None:
+                self.orders.forget(self.orders.known_until)
 
     def judge_intents(self) -> None:
         """Intents without an outcome: those of this run never left; of those of another only asking tells."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from state.models import Instant, JournalLine, Side, Source
+from state.models import Instant, JournalLine, Model, Side, Source
+
+
+class Carried(Model):
+    """What all lines of an account before this one amount to."""
+
+    held: dict[str, Decimal]
+    """Contracts by ticker; negative is NO."""
+    orders: int
+    """How many were ever intended."""
+    fills: int
 
 
 class OrderEvent(JournalLine):
@@ -16,10 +26,11 @@ class OrderEvent(JournalLine):
 
     act: Literal[
         "intent", "acknowledged", "rejected", "not_sent", "unresolved", "cancelled", "filled", "resolved", "settled",
-        "flat", "accepted",
+        "flat", "accepted", "carried",
     ]  # fmt: skip
     """settled: a market paid out, its position is gone. flat: FLATTEN saw that nothing is held, it counts anew.
-    accepted: a person took over a position that our fills do not explain."""
+    accepted: a person took over a position that our fills do not explain. carried: nothing lives, all agrees; who reads
+    the journal may begin here."""
     account: str = ""
     """Which account at which kind of venue: a venue and a print of the key id. A simulated exchange makes a new key at
     each start, so an account that is gone is never held against the next one; lines without one belong to nobody."""
@@ -44,3 +55,4 @@ class OrderEvent(JournalLine):
     order_group_id: str | None = None
     reason: str = ""
     source: Source | None = None
+    carried: Carried | None = None

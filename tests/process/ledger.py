@@ -46,7 +46,7 @@ def kept(lines: Iterable[dict[str, Any]]) -> tuple[dict[str, Kept], list[str]]:
             wrong += [f"{name} was intended twice"] if name in orders else []
             assert line["side"] == "YES"
             orders[name] = Kept(line["ticker"], Decimal(line["count"]))
-        elif act not in ("settled", "flat", "accepted"):
+        elif act not in ("settled", "flat", "accepted", "carried"):
             if name not in orders:
                 wrong.append(f"{act} of {name}, which was never intended")
                 continue

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.orders import reconciler
 from engine.orders.journal import AT_ONCE
 from engine.orders.life import State
 from engine.venues.kalshi.errors import Ambiguous, Unavailable
@@ -459,3 +460,68 @@ async def test_a_long_journal_is_read_in_turns(run: Any, exchange: Any, clock: S
     await heir.path.read_on()
     beside.cancel()
     assert turns > run.home.path(Home.intents).stat().st_size // AT_ONCE
+
+
+async def test_a_quiet_desk_carries_its_history_and_the_next_run_begins_there(
+    run: Any, exchange: Any, clock: SimulatedClock, successor: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(reconciler, "LINES_TO_CARRY", 100)
+    await _trade(run, exchange, clock, 60)
+    assert "carried" not in run.acts()
+    clock.advance(3_700)
+    for _ in range(3):
+        assert (await run.reconcile()).ok
+    assert run.acts().count("carried") == 1
+    stranger = successor(account="simulated-2", at=type(exchange)(clock))
+    await stranger.reconcile()
+    heir = successor()
+    result = await heir.reconcile()
+    assert (result.ok, result.orders_known, result.fills) == (True, 60, 20)
+    assert (heir.path.orders.folded, heir.path.orders.held()) == (0, exchange.positions_)
+    await heir.place("T-0")
+    assert (await heir.reconcile()).orders_known == 61
+    clock.advance(300)
+    exchange.cancel(heir.path.orders.alive()[0].plan.client_order_id)
+    await _trade(heir, exchange, clock, 60)
+    exchange.positions_ = {}
+    heir.journal.queue([{"act": "flat", "market_at": clock.now()}])
+    clock.advance(3_700)
+    for engine in (heir, run, successor()):
+        assert (await engine.reconcile()).ok
+        assert engine.path.orders.known == 121
+    assert run.acts().count("carried") == 2
+
+
+@pytest.mark.parametrize("how", ["resting", "lost", "just ended", "accepted"])
+async def test_nothing_is_carried_while_anything_may_still_be_told(
+    run: Any, exchange: Any, clock: SimulatedClock, monkeypatch: Any, how: str
+) -> None:
+    monkeypatch.setattr(reconciler, "LINES_TO_CARRY", 10)
+    await _trade(run, exchange, clock, 10)
+    clock.advance(3_500 if how == "just ended" else 3_700)
+    if how == "resting":
+        await run.place("T-9")
+    elif how == "lost":
+        exchange.refusing = [Ambiguous("timed out")]
+        await run.place("T-9")
+    elif how == "accepted":
+        exchange.positions_["T-9"] = 100
+        at = {"market_at": clock.now(), "ticker": "T-9"}
+        run.journal.queue([{"act": "accepted", "count": "1.00", "filled": "0.00", **at}])
+        await run.journal.flush()
+    await run.reconcile()
+    assert "carried" not in run.acts()
+
+
+async def test_a_carried_line_that_is_torn_is_passed_over(
+    run: Any, exchange: Any, clock: SimulatedClock, successor: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(reconciler, "LINES_TO_CARRY", 10)
+    await _trade(run, exchange, clock, 10)
+    clock.advance(3_700)
+    await run.reconcile()
+    path = run.home.path(Home.intents)
+    path.write_text(path.read_text()[:-20] + "\n")
+    heir = successor()
+    assert (await heir.reconcile()).ok
+    assert heir.path.orders.held() == exchange.positions_
