@@ -95,6 +95,8 @@ class DocumentWriter(Generic[M]):
         stamped = value.model_copy(update=envelope)
         raw = mask_line(stamped.model_dump_json().encode()) + b"\n"
         temporary = f"{self._path.parent}/.{self._path.name}.{os.getpid()}.tmp"
+        if self._signature is None:
+            self._remove_leftovers()
         try:
             signature = _create(temporary, raw, self.entry.durable)
             if self._signature is not None:

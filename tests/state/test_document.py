@@ -288,6 +288,18 @@ def test_leftovers_of_dead_writers_are_removed_and_those_of_living_ones_are_not(
     assert living.exists()
 
 
+def test_a_writer_that_never_heals_removes_the_leftovers_before_its_first_write(
+    path: Path, writer: DocumentWriter[GateReport]
+) -> None:
+    dead = path.with_name(".gate.json.999999999.tmp")
+    same_number = path.with_name(f".gate.json.{os.getpid()}.tmp")
+    living = path.with_name(".gate.json.1.tmp")
+    for leftover in (dead, same_number, living):
+        leftover.touch()
+    writer.write(OPEN)
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, living.name}
+
+
 def test_a_writer_killed_in_the_middle_leaves_the_old_document(
     home: Home, path: Path, clock: SimulatedClock, writer: DocumentWriter[GateReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
