@@ -66,8 +66,8 @@ class KillResponse:
         disk = BesideTheLoop()
         tell = RungTeller(self.home, self.clock, look.kill_id, self.by, self._listen)
         run = Cancellation(self.rest, partial(disk.do, tell))
-        run.trigger(self.groups())
         disk.do(self._take_start_back, look)
+        run.trigger(self.groups())
         try:
             unresolved = await self._settle_in_flight()
             disk.do(self._tell_denied, look, unresolved)
