@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ import pytest
 
 from engine.stopping import RungTeller, stop_at_exchange
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress
+from engine.venues.kalshi.errors import VenueError
+from engine.venues.kalshi.wire import BookSide, NewOrder
 from state import kill
 from state.clock import SystemClock
 from state.home import Home
@@ -226,6 +229,64 @@ async def test_k13_an_order_that_a_cancel_left_is_cancelled_by_name(trader: Trad
         assert await stopping
     assert await asyncio.to_thread(trader.rig.desk.resting) == []
     assert told[-1].rung == VERIFIED_2
+
+
+CLOSED_SPEED = 0.2
+"""The exchange cancels what rested at a close a market second after it: here five seconds."""
+
+
+@pytest.fixture
+async def slow_trader(desk: Desk) -> AsyncIterator[Trader]:
+    """On an exchange whose market time hardly moves."""
+    with rig(desk, start=SystemClock().now().isoformat(), speed=CLOSED_SPEED) as made:
+        trader = Trader(made)
+        await trader.rest.load_limits()
+        await trader.agree()
+        await trader.find_market()
+        yield trader
+        await trader.rest.close()
+        trader.journal.close()
+
+
+async def test_k13_what_rests_in_a_closed_market_is_left_until_the_exchange_takes_it_out(slow_trader: Trader) -> None:
+    trader, desk = slow_trader, slow_trader.rig.desk
+    home, clock = Home(desk.home), SystemClock()
+    orders = [await trader.rests() for _ in range(2)]
+    now = datetime.fromisoformat((await asyncio.to_thread(desk.ask, "/exchange/user_data_timestamp"))["as_of_time"])
+    trader.rig.revise(trader.ticker, close_ts=int(now.timestamp()) + 1)
+    async with asyncio.timeout(30):
+        while (await asyncio.to_thread(desk.ask, f"/markets/{trader.ticker}"))["market"]["status"] != "closed":
+            await asyncio.sleep(0.05)
+
+    kill.engage(home, clock, why="K-13", via="test")
+    told: list[Progress] = []
+    tried = asyncio.Event()
+
+    def listen(progress: Progress) -> None:
+        told.append(progress)
+        if len([each for each in told if each.left]) >= 3:
+            tried.set()
+
+    teller = RungTeller(home, clock, look(home).kill_id, "test", listen)
+    stopping = asyncio.create_task(stop_at_exchange(trader.rest, teller, groups=trader.path.groups))
+    async with asyncio.timeout(30):
+        await tried.wait()
+    # neither the group's trigger nor cancel-all nor a cancel by name reached them
+    assert len(await asyncio.to_thread(desk.resting)) == 2
+    assert {each.left for each in told} <= {2, None}
+    assert {each.rung for each in told} == {"cancel_sent", None}
+    with pytest.raises(VenueError, match="MARKET_INACTIVE"):
+        await trader.rest.cancel_order(str(orders[0].order_id), trader.ticker)
+    with pytest.raises(VenueError, match="MARKET_INACTIVE"):
+        await trader.rest.create_order(NewOrder("late", trader.ticker, BookSide.BID, 100, 100), lambda: None)
+
+    async with asyncio.timeout(30):
+        assert await stopping
+    assert told[-1].rung == VERIFIED_2
+    assert await asyncio.to_thread(desk.resting) == []
+    assert {each["status"] for each in await asyncio.to_thread(desk.orders)} == {"canceled"}
+    await trader.agree()
+    assert await trader.differences() == []
 
 
 @pytest.mark.parametrize("fault", UNREAD.values(), ids=UNREAD)

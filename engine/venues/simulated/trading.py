@@ -100,7 +100,7 @@ class Trading:
             return
         self._caught_until[account.account_id] = self.system_ns() + self._holds_ns
         for order in account.resting_orders():
-            if self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE:
+            if self._is_open(order):
                 self.take_out(order, UpdateReason.DECREASE)
 
     def take_out(self, order: ClientOrder, reason: UpdateReason) -> Count:
@@ -143,9 +143,9 @@ class Trading:
         self.exchange.tell(GroupChanged(account, group.group_id, "triggered", group.limit, self.exchange.now))
 
     def cancel_group(self, account: Account, group: OrderGroup, reason: UpdateReason) -> None:
-        """Cancel what rests of a group."""
+        """Cancel what rests of a group and can be cancelled."""
         for order in account.resting_orders():
-            if order.group_id == group.group_id:
+            if order.group_id == group.group_id and self._is_open(order):
                 self.take_out(order, reason)
 
     def expire(self, order: ClientOrder) -> None:
@@ -180,6 +180,9 @@ class Trading:
             raise refuse(409, "exchange_is_paused")
         if market.status is not MarketStatus.ACTIVE:
             raise market_inactive()
+
+    def _is_open(self, order: ClientOrder) -> bool:
+        return self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE
 
     def _check_group(self, account: Account, group_id: str | None) -> None:
         if group_id is not None and self.group(account, group_id).triggered:

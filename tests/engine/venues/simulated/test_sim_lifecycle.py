@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,32 @@ def test_fees_of_nothing_and_fees_without_a_formula_are_refused(venue: Venue) ->
     for text in ("KXTEST", "KXTEST=flat:1@1", "KXTEST=quadratic:1", "KXTEST=quadratic:1.2.3@1"):
         with pytest.raises(argparse.ArgumentTypeError):
             PlannedFees.parse(text)
+
+
+async def test_a_market_that_has_closed_refuses_every_order_operation_until_it_takes_out_what_rests(api: Api) -> None:
+    """By name each is refused; cancel-all, and a group's trigger and end, leave what they cannot cancel."""
+    orders = "/portfolio/events/orders"
+    body = {"ticker": HIGH, "side": "bid", "count": "1.00", "price": "0.4000"}
+    body |= {"time_in_force": "good_till_canceled", "self_trade_prevention_type": "maker"}
+    group = (await api.ask("POST", "/portfolio/order_groups/create", {"contracts_limit": 9})).json()["order_group_id"]
+    created = await api.ask("POST", orders, {**body, "order_group_id": group})
+    order_id = created.json()["order_id"]
+    api.venue.market.status = MarketStatus.CLOSED
+    amendment = {"ticker": HIGH, "side": "bid", "price": "0.3000", "count": "1.00"}
+    by_name: list[tuple[str, str, dict[str, Any] | None]] = [
+        ("POST", orders, body),
+        ("POST", f"{orders}/{order_id}/amend", amendment),
+        ("POST", f"{orders}/{order_id}/decrease", {"reduce_by": "0.50"}),
+        ("DELETE", f"{orders}/{order_id}", None),
+    ]
+    for method, path, content in by_name:
+        answer = await api.ask(method, path, content)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "MARKET_INACTIVE")
+    for method, entry in (("POST", body), ("DELETE", {"order_id": order_id})):
+        (told,) = (await api.ask(method, f"{orders}/batched", {"orders": [entry]})).json()["orders"]
+        assert told["error"]["code"] == "MARKET_INACTIVE"
+    path = f"/portfolio/order_groups/{group}"
+    for method, act in (("DELETE", orders), ("PUT", f"{path}/trigger"), ("DELETE", path)):
+        assert (await api.ask(method, act)).status_code in (200, 204)
+    (resting,) = (await api.ask("GET", "/portfolio/orders?status=resting")).json()["orders"]
+    assert resting["order_id"] == order_id
