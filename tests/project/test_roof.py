@@ -57,3 +57,16 @@ def test_a_reader_that_went_away_is_no_error(tmp_path: Path, words: tuple[str, .
     gone = f"3<>{pipe} >{pipe} 3>&-"  # opened while somebody reads, who then goes
     code, said = run(tmp_path, words, gone, buffered=buffered)
     assert (code in (0, 141), said) == (True, "")
+
+
+@pytest.mark.parametrize("command", ["cancel", "flatten", "up", "engine"])
+def test_what_reaches_the_exchange_loads_nothing_that_draws(tmp_path: Path, command: str) -> None:
+    """The exchange's client brings a command line of its own, with click and rich: a fifth of a start."""
+    text = f"""
+import flightdeck, sys
+flightdeck.main(["{command}", "--help"])
+print(sorted({{"click", "rich", "pygments", "textual"}} & set(sys.modules)))
+"""
+    environ = {**os.environ, "PYTHONPATH": os.fspath(PROJECT)}
+    done = subprocess.run([sys.executable, "-c", text], env=environ, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("[]", "")
