@@ -125,7 +125,6 @@ class Stream(httpcore.AsyncNetworkStream):
         """End it now: nobody waits for the other side's farewell."""
         if not self._transport.is_closing():
             self._transport.close()
-        await asyncio.sleep(0)
         self._socket.abort()
 
     async def start_tls(

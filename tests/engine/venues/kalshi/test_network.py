@@ -273,6 +273,31 @@ async def test_bytes_that_nobody_asked_for_make_an_idle_connection_one_to_give_u
         await stream.aclose()
 
 
+async def test_a_request_that_is_stopped_leaves_no_connection_behind(client: Callable[..., KalshiRest]) -> None:
+    ended, came = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await body_of(reader)
+        came.set()
+        await reader.read()
+        ended.set()
+
+    async with serving(serve) as port, client(port) as rest:
+        sending = asyncio.create_task(rest.create_order(ORDER, allow))
+        await came.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        await ended.wait()
+
+
+async def test_a_host_with_several_addresses_is_reached_at_the_one_that_answers() -> None:
+    async with serving(acknowledge) as port:
+        stream = await network.Backend().connect_tcp("localhost", port, timeout=2.0)
+        assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+        await stream.aclose()
+
+
 async def test_an_answer_in_many_small_pieces_and_one_of_many_megabytes_are_read_whole() -> None:
     whole = bytes(range(256)) * (32 << 10)  # 8 MB: the reader makes the other side wait
 
