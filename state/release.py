@@ -17,6 +17,7 @@ from state.clock import NANOS, Clock, stamp
 from state.home import Home
 from state.kill_journal import KillState, fold
 from state.kill_record import record_anyway, since
+from state.lock import holder
 
 A_KILL_CAME = "a kill came meanwhile; it stands"
 INTERRUPTED = "a clear died half-way; its kill is put back and stands"
@@ -133,7 +134,12 @@ class Supervisor:
 
 
 def running_supervisor(home: Home, clock: Clock) -> Supervisor | str:
-    """The supervisor as `supervisor.json` tells it, or why there is none to start with."""
+    """The supervisor as `supervisor.json` tells it, or why there is none to start with. Raises OSError.
+
+    One that died leaves a document that is fresh for seconds still, and a lock that nobody holds.
+    """
+    if not _is_absent(home.below("state/supervisor.lock")) and holder(home, "supervisor") is None:
+        return NO_SUPERVISOR
     told = _read_object(home.below(Home.supervisor.path))
     match told:
         case {

@@ -12,6 +12,7 @@ from state import kill, release, sentinel
 from state.clock import SimulatedClock
 from state.home import Home
 from state.kill_journal import fold
+from state.lock import Lock
 
 if TYPE_CHECKING:
     from tests.state.kill.conftest import Trading
@@ -238,6 +239,17 @@ def test_a_start_arms_what_runs(trading: Trading) -> None:
     assert look.permit_reason == "no permit: permit.json belongs to another start"
     trading.permits(arming_id=look.arming_id)
     assert trading.reader().look().granted
+
+
+def test_a_supervisor_that_died_a_moment_ago_leaves_nothing_to_start(trading: Trading) -> None:
+    trading.armed.unlink()
+    trading.supervise()
+    with Lock(trading.home, "supervisor", trading.clock):
+        assert kill.start(trading.home, trading.clock, wait_after_cancel_s=60.0) == []
+    trading.armed.unlink()
+
+    assert kill.start(trading.home, trading.clock, wait_after_cancel_s=60.0) == [release.NO_SUPERVISOR]
+    assert not trading.armed.exists()
 
 
 @pytest.mark.parametrize(

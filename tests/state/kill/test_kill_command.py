@@ -17,6 +17,7 @@ from state import kill, sentinel
 from state.clock import SystemClock
 from state.home import Home
 from state.kill_journal import RUNGS, fold
+from state.lock import Lock
 
 if TYPE_CHECKING:
     from tests.state.kill.conftest import Trading
@@ -180,7 +181,8 @@ def test_clear_then_start_by_two_typed_words(command: Run, trading: Trading, at:
     assert not trading.armed.exists()
 
     trading.supervise(boot_id=real.boot_id(), seq=real.boottime_ns())
-    done = command("start", *at, "--confirm", "START")
+    with Lock(trading.home, "supervisor", real):
+        done = command("start", *at, "--confirm", "START")
     assert (done.returncode, done.stdout, done.stderr) == (0, "armed\n", "")
     assert trading.armed.exists()
 
