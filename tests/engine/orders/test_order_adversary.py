@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -252,6 +253,32 @@ async def test_whatever_became_of_the_journal_the_next_engine_knows_all_or_says_
             elif order.state in {State.REJECTED, State.NOT_SENT, State.NEVER_ACCEPTED}:
                 assert name not in listed, (seed, order)
         heir.path.journal.close()
+
+
+async def test_a_disk_that_fills_up_between_intent_and_answer_loses_no_order(
+    start: Callable[..., Run], rest: KalshiRest, markets: list[tuple[str, int]], home: Home
+) -> None:
+    run, journal = start(), home.path(Home.intents)
+    await run.agree()
+    await run.place(markets[0][0])
+    intent, _ = journal.read_bytes().splitlines()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size + len(intent) + 100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            await run.place(markets[1][0])
+        with pytest.raises(OSError, match="File too large"):
+            await run.place(markets[2][0])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(await rest.orders()) == 2
+    heir = start()  # the dead run's memory is gone with it
+    heir.reconciler.request_life_s = 0.1
+    await heir.agree()
+    assert len(heir.path.orders.working()) == 2
+    await run.agree()
+    for engine in (run, heir):
+        await assert_equal(engine, rest)
 
 
 # Strangers and twins
