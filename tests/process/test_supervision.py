@@ -118,6 +118,25 @@ def test_of_two_supervisors_between_which_the_locks_were_deleted_the_first_ends_
     assert second.wait(1) == 0
 
 
+def one_line(text: str) -> str:
+    assert text.count("\n") == 1, text
+    return text.strip()
+
+
+def test_a_stop_of_which_nobody_knows_what_it_left_says_so_by_its_exit_code(desk: Desk) -> None:
+    desk.exchange(supervisor={"stop_timeout_s": 1.0})
+    up = desk.up()
+    desk.signal("exchange", signal.SIGSTOP)
+    assert desk.run("down") == 1
+    assert one_line(desk.err()).endswith("not verified that nothing rests at the exchange; see: flightdeck cancel")
+    assert up.wait(1) == 1
+    assert one_line(desk.err(up)).startswith("flightdeck up: not verified within ")
+    desk.signal("exchange", signal.SIGCONT)
+    assert desk.run("cancel") == 0
+    assert desk.resting() == []
+    assert desk.document("exchange")["resting"] == []
+
+
 def test_down_waits_until_everything_is_cancelled_and_gone(desk: Desk) -> None:
     desk.exchange()
     up = desk.up()
