@@ -124,7 +124,7 @@ def one_line(text: str) -> str:
 
 
 def test_a_stop_of_which_nobody_knows_what_it_left_says_so_by_its_exit_code(desk: Desk) -> None:
-    desk.exchange(supervisor={"stop_timeout_s": 1.0})
+    desk.exchange()
     up = desk.up()
     desk.signal("exchange", signal.SIGSTOP)
     assert desk.run("down") == 1
