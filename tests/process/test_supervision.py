@@ -168,8 +168,8 @@ def test_an_exchange_that_is_gone_keeps_no_supervisor_from_ending(desk: Desk) ->
     exchange.kill()
     desk.wait_for("it is said", lambda: desk.document("exchange").get("error"))
     desk.wait_for("the gate is shut", lambda: desk.document("gate").get("open") is False)
-    assert desk.run("down") == 0
-    assert up.wait(1) == 0
+    assert desk.run("down") == 1
+    assert up.wait(1) == 1
     assert desk.processes() == {}
 
 
