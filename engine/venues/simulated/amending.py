@@ -114,7 +114,7 @@ def _check(trading: Trading, account: Account, order: ClientOrder, market: Marke
         raise refuse(400, "invalid_price")
     if wanted.count <= order.filled:
         raise refuse(400, "invalid_order_size")
-    if wanted.expires is not None and 0 < wanted.expires <= trading.exchange.now:
+    if wanted.expires and wanted.expires <= trading.exchange.now:
         raise bad_request("Expiration timestamp must be in the future")
 
 

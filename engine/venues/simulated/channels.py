@@ -61,11 +61,11 @@ def check_shards(params: dict[str, Any]) -> None:
         if key is not None:
             raise CommandError(20, "shard_factor is required when shard_key is set")
         return
-    if not isinstance(factor, int) or factor <= 0:
+    if type(factor) is not int or factor <= 0:
         raise CommandError(19, "shard_factor must be > 0")
     if factor > MOST_SHARDS:
         raise CommandError(22, f"shard_factor must be <= {MOST_SHARDS}")
-    if key is not None and not (isinstance(key, int) and 0 <= key < factor):
+    if key is not None and not (type(key) is int and 0 <= key < factor):
         raise CommandError(21, "shard_key must be >= 0 and < shard_factor")
 
 
@@ -77,3 +77,18 @@ def listed(params: dict[str, Any], name: str) -> list[Any]:
     if not isinstance(value, list):
         raise CommandError(11, "Invalid parameter")
     return value
+
+
+def flag(params: dict[str, Any], name: str) -> bool:
+    """A switch among the parameters, off where it is missing. Raises CommandError."""
+    value = params.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise CommandError(11, "Invalid parameter")
+    return bool(value)
+
+
+def distinct(values: list[Any]) -> list[Any]:
+    """Texts or numbers, each once. Raises CommandError for anything else."""
+    if not all(isinstance(each, str | int) for each in values):
+        raise CommandError(11, "Invalid parameter")
+    return list(dict.fromkeys(values))

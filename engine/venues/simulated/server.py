@@ -94,10 +94,13 @@ def application(house: House, stream: Stream) -> Starlette:
     # the first route that fits answers: orders before all, and fixed paths before a parameter in their place
     rooms = (orders, status, candlesticks, catalogue, portfolio, members, groups)
     routes = [route for room in rooms for route in room.routes(house)]
-    return Starlette(
+    whole = Starlette(
         routes=[*routes, WebSocketRoute(PATH, stream.connect)],
         exception_handlers={HTTPException: _unknown_route},
     )
+    # a path is signed as it is sent: one with a slash more is another path
+    whole.router.redirect_slashes = False
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

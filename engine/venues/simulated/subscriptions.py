@@ -22,6 +22,8 @@ from engine.venues.simulated.channels import (
     CommandError,
     Subscription,
     check_shards,
+    distinct,
+    flag,
     listed,
 )
 from engine.venues.simulated.exchange import Exchange
@@ -57,7 +59,7 @@ class Session:
             content = orjson.loads(command)
             if not isinstance(content, dict):
                 raise CommandError(1, "Unable to process message")
-            number = content.get("id")
+            number = _number(content.get("id"))
             self._count_command()
             self._command(number, content)
         except orjson.JSONDecodeError:
@@ -119,7 +121,7 @@ class Session:
             "unsubscribe": self._unsubscribe,
             "update_subscription": self._update,
         }
-        if name not in commands:
+        if not isinstance(name, str) or name not in commands:
             raise CommandError(5, "Unknown command")
         if not isinstance(params, dict):
             raise CommandError(2, "Params required")
@@ -129,7 +131,8 @@ class Session:
         channels = params.get("channels")
         if not isinstance(channels, list) or not channels:
             raise CommandError(3, "Channels required")
-        tickers = self._tickers(params)
+        tickers, channels = self._tickers(params), distinct(channels)
+        use_yes_price, first_quotes = flag(params, "use_yes_price"), flag(params, "send_initial_snapshot")
         for channel in channels:
             if channel not in CHANNELS:
                 raise CommandError(8, "Unknown channel")
@@ -137,20 +140,22 @@ class Session:
                 raise CommandError(14, "Market ticker required")
             if channel == "communications":
                 check_shards(params)
-        added = [(self._subscription(channel, tickers, params), channel in self.channels) for channel in channels]
+        added = [
+            (self._subscription(channel, tickers, use_yes_price), channel in self.channels) for channel in channels
+        ]
         for subscription, _ in added:
             self.channels[subscription.channel] = subscription
             msg = {"channel": subscription.channel, "sid": subscription.sid}
             self._reply({"type": "subscribed", "id": number, "msg": msg})
         for subscription, known in added:
-            self._merge(subscription, tickers, known=known, first_quotes=bool(params.get("send_initial_snapshot")))
+            self._merge(subscription, tickers, known=known, first_quotes=first_quotes)
 
-    def _subscription(self, channel: str, tickers: list[str], params: dict[str, Any]) -> Subscription:
+    def _subscription(self, channel: str, tickers: list[str], use_yes_price: bool) -> Subscription:
         if channel in self.channels:
             return self.channels[channel]
         self._sids += 1
         everything = channel in UNFILTERED or not tickers
-        return Subscription(self._sids, channel, None if everything else set(), bool(params.get("use_yes_price")))
+        return Subscription(self._sids, channel, None if everything else set(), use_yes_price)
 
     def _merge(self, subscription: Subscription, tickers: list[str], *, known: bool, first_quotes: bool) -> None:
         if known and not tickers:
@@ -170,7 +175,7 @@ class Session:
         sids = params.get("sids")
         if not isinstance(sids, list) or not sids:
             raise CommandError(4, "Subscription IDs required")
-        for subscription in [self._by_sid(sid) for sid in sids]:
+        for subscription in [self._by_sid(sid) for sid in distinct(sids)]:
             del self.channels[subscription.channel]
             self._reply({"type": "unsubscribed", "id": number, "sid": subscription.sid, "seq": subscription.next_seq()})
 
@@ -222,18 +227,20 @@ class Session:
     def _tickers(self, params: dict[str, Any]) -> list[str]:
         """The markets a command names, by ticker or by id, each once."""
         named = [params.get("market_ticker"), *listed(params, "market_tickers")]
-        ids = [each for each in (params.get("market_id"), *listed(params, "market_ids")) if each]
+        ids = distinct([each for each in (params.get("market_id"), *listed(params, "market_ids")) if each is not None])
         if ids:
             by_id = {market.market_id: ticker for ticker, market in self.exchange.markets.items()}
-            named += [by_id.get(each, str(each)) for each in ids]
-        found = list(dict.fromkeys(each for each in named if each))
+            named += [by_id.get(each, each) for each in ids]
+        found = [each for each in distinct([each for each in named if each is not None]) if each]
         for ticker in found:
             if ticker not in self.exchange.markets:
                 raise CommandError(11, "Invalid parameter", str(ticker))
         return found
 
     def _by_sid(self, sid: object) -> Subscription:
-        found = next((each for each in self.channels.values() if each.sid == sid), None)
+        # to Python, true is 1
+        whole = type(sid) is int
+        found = next((each for each in self.channels.values() if whole and each.sid == sid), None)
         if found is None:
             raise CommandError(7, "Unknown subscription ID")
         return found
@@ -259,3 +266,10 @@ class Session:
 
     def _reply(self, body: dict[str, Any]) -> None:
         self.send(frames.text({key: value for key, value in body.items() if key != "id" or value is not None}) + "\n")
+
+
+def _number(value: object) -> object:
+    """A command's id, None where it has none. Raises CommandError for what could be no id of an answer."""
+    if value is not None and (type(value) is not int or value < 0):
+        raise CommandError(1, "Unable to process message")
+    return value

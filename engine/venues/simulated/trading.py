@@ -22,7 +22,7 @@ from engine.venues.simulated.orders import (
     UpdateReason,
 )
 from engine.venues.simulated.placing import check, new_order
-from engine.venues.simulated.refusals import market_inactive, not_found, refuse
+from engine.venues.simulated.refusals import bad_request, market_inactive, not_found, refuse
 
 NANOS = 1_000_000_000
 
@@ -168,7 +168,7 @@ class Trading:
         """A market that takes orders now. Raises Refusal."""
         market = self.exchange.markets.get(ticker)
         if market is None:
-            raise not_found()
+            raise bad_request("unknown market")
         self.reachable(market)
         if not self.exchange.trading_active:
             raise refuse(409, "trading_is_paused")
@@ -182,10 +182,17 @@ class Trading:
             raise market_inactive()
 
     def _is_open(self, order: ClientOrder) -> bool:
-        return self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE
+        """Whether an order can be cancelled now."""
+        active = self.exchange.markets[order.ticker].status is MarketStatus.ACTIVE
+        return active and self.exchange.exchange_active
 
     def _check_group(self, account: Account, group_id: str | None) -> None:
-        if group_id is not None and self.group(account, group_id).triggered:
+        if group_id is None:
+            return
+        group = self.groups.get(account.account_id, {}).get(group_id)
+        if group is None:
+            raise bad_request("unknown order group")
+        if group.triggered:
             raise refuse(409, "order_group_triggered")
 
     def execute(self, account: Account, market: Market, order: ClientOrder, *, reduce_only: bool = False) -> Ack:

@@ -15,7 +15,7 @@ from engine.venues.simulated.order_groups import OrderGroup
 from engine.venues.simulated.orders import UpdateReason
 from engine.venues.simulated.refusals import bad_request
 from engine.venues.simulated.rest.frame import Asked, House, Reply, private
-from engine.venues.simulated.rest.reading import Fields, count
+from engine.venues.simulated.rest.reading import Fields, count, only_shard
 
 MOST_CONTRACTS = 1_000_000
 MOST_GROUPS = 100_000
@@ -41,6 +41,7 @@ def group_list(house: House, asked: Asked) -> Any:
 
 def create_group(house: House, asked: Asked) -> Any:
     fields = Fields.of("CreateOrderGroupRequest", asked.body)
+    only_shard(fields)
     account = asked.signer.account(fields.integer("subaccount"))
     groups = house.trading.groups.setdefault(account.account_id, {})
     if len(groups) >= MOST_GROUPS:
@@ -96,6 +97,8 @@ def _found(house: House, asked: Asked) -> tuple[Account, OrderGroup]:
 def _limit(fields: Fields) -> Count:
     text, whole = fields.text("contracts_limit_fp"), fields.integer("contracts_limit")
     limit = count(text) if text else (whole or 0) * 100
+    if whole is not None and whole * 100 != limit:
+        raise bad_request("contracts_limit and contracts_limit_fp must match")
     if not 0 < limit <= MOST_CONTRACTS * 100:
         raise bad_request(f"contracts limit must be between 1 and {MOST_CONTRACTS}")
     return limit

@@ -10,13 +10,15 @@ from engine.market.money import format_count
 from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.amending import Amendment, amend, decrease
 from engine.venues.simulated.credentials import Scope
-from engine.venues.simulated.instants import MILLISECOND, SECOND
+from engine.venues.simulated.instants import MILLISECOND, SECOND, Instant
 from engine.venues.simulated.orders import OrderRequest, SelfTrade, Side, TimeInForce
-from engine.venues.simulated.refusals import Refusal, bad_request, refuse
+from engine.venues.simulated.refusals import Refusal, bad_request, not_found, refuse
 from engine.venues.simulated.rest.frame import Asked, House, Reply, private
-from engine.venues.simulated.rest.reading import Fields, count, price
+from engine.venues.simulated.rest.reading import Fields, count, only_shard, price
 from engine.venues.simulated.trading import Canceled
 
+# the last second of the year 9999
+LATEST_S = 253_402_300_799
 _ORDERS = "/portfolio/events/orders"
 _V1_WRITES = (
     ("POST", "/portfolio/orders"),
@@ -57,13 +59,15 @@ def create_batch(house: House, asked: Asked) -> Any:
 
 
 def cancel(house: House, asked: Asked) -> Any:
+    if asked.query.get("exchange_index", "") not in ("", "-1", str(wire.EXCHANGE_INDEX)):
+        raise not_found()
     return _canceled(house, house.trading.cancel(asked.account(), asked.path["order_id"]))
 
 
 def amend_order(house: House, asked: Asked) -> Any:
     fields = Fields.of("AmendOrderV2Request", asked.body)
-    expires = fields.integer("expiration_time")
-    _only_shard(fields)
+    expires = _expiry(fields)
+    only_shard(fields)
     wanted = Amendment(
         fields.required("ticker"),
         fields.word("side", Side),
@@ -71,7 +75,7 @@ def amend_order(house: House, asked: Asked) -> Any:
         count(fields.required("count")),
         fields.text("client_order_id"),
         fields.text("updated_client_order_id"),
-        None if expires is None else expires * SECOND,
+        expires,
     )
     ack = amend(house.trading, asked.account(), asked.path["order_id"], wanted)
     return wire_account.amended(ack, house.exchange.now)
@@ -79,7 +83,7 @@ def amend_order(house: House, asked: Asked) -> Any:
 
 def decrease_order(house: House, asked: Asked) -> Any:
     fields = Fields.of("DecreaseOrderV2Request", asked.body)
-    _only_shard(fields)
+    only_shard(fields)
     by, to = (count(text) if (text := fields.text(name)) else None for name in ("reduce_by", "reduce_to"))
     order = decrease(house.trading, asked.account(), asked.path["order_id"], by=by, to=to)
     return wire_account.decreased(order, house.exchange.now)
@@ -91,6 +95,7 @@ def cancel_batch(house: House, asked: Asked) -> Any:
         fields = Fields("BatchCancelOrdersV2RequestOrder", content)
         order_id = fields.required("order_id")
         try:
+            only_shard(fields)
             account = asked.signer.account(fields.integer("subaccount"))
             entries.append(_canceled(house, house.trading.cancel(account, order_id)))
         except Refusal as refusal:
@@ -126,8 +131,8 @@ def read_order(fields: Fields) -> OrderRequest:
     wanted, at = fields.required("count"), fields.required("price")
     time_in_force = fields.word("time_in_force", TimeInForce)
     self_trade = fields.word("self_trade_prevention_type", SelfTrade)
-    expires = fields.integer("expiration_time")
-    _only_shard(fields)
+    expires = _expiry(fields)
+    only_shard(fields)
     return OrderRequest(
         ticker,
         side,
@@ -136,7 +141,7 @@ def read_order(fields: Fields) -> OrderRequest:
         time_in_force,
         self_trade,
         fields.text("client_order_id"),
-        None if expires is None else expires * SECOND,
+        expires,
         fields.flag("post_only"),
         fields.flag("reduce_only"),
         fields.flag("cancel_order_on_pause"),
@@ -144,9 +149,12 @@ def read_order(fields: Fields) -> OrderRequest:
     )
 
 
-def _only_shard(fields: Fields) -> None:
-    if fields.integer("exchange_index") not in (None, -1, wire.EXCHANGE_INDEX):
-        raise bad_request("market is not on this exchange index")
+def _expiry(fields: Fields) -> Instant | None:
+    """`expiration_time`, seconds in the request. Raises Refusal for a time that no calendar has."""
+    seconds = fields.integer("expiration_time")
+    if seconds is not None and not 0 <= seconds <= LATEST_S:
+        raise bad_request("expiration_time is out of range")
+    return None if seconds is None else seconds * SECOND
 
 
 def _canceled(house: House, canceled: Canceled) -> Any:

@@ -13,7 +13,8 @@ import orjson
 
 from engine.market.money import Count, Price, parse_count, parse_price
 from engine.venues.simulated.instants import SECOND, Instant
-from engine.venues.simulated.refusals import Refusal, invalid_query, refuse, undecodable
+from engine.venues.simulated.refusals import Refusal, bad_request, invalid_query, refuse, undecodable
+from engine.venues.simulated.wire import EXCHANGE_INDEX
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=StrEnum)
@@ -182,6 +183,12 @@ class Fields:
         return undecodable(
             f"Key: '{self._struct}.{field}' Error:Field validation for '{field}' failed on the '{tag}' tag"
         )
+
+
+def only_shard(fields: Fields) -> None:
+    """Raises Refusal for a request that names another shard than the one there is; -1 and nothing leave it open."""
+    if fields.integer("exchange_index") not in (None, -1, EXCHANGE_INDEX):
+        raise bad_request("market is not on this exchange index")
 
 
 def out_of_range(name: str, request: str, tag: str) -> Refusal:
