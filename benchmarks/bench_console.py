@@ -156,7 +156,7 @@ def _key(home: Home, stack: ExitStack) -> Iterator[Claim]:
     raw_folder = stack.enter_context(tempfile.TemporaryDirectory())
     raw = stack.enter_context(Terminal("benchmarks.bare.raw_tty", str(Path(raw_folder, sentinel.NAME))))
     raw.wait_for(b"ready")
-    keys = (Keys(console, home.state), Keys(raw, Path(raw_folder)))
+    keys = (Keys(console, home.state, partial(sentinel.prepare, home)), Keys(raw, Path(raw_folder), lambda: None))
     for name, share, goal, limit in (("p50", 0.5, 4.0, None), ("p99", 0.99, None, 0.010)):
         ours, bare = (partial(each.tail, share) for each in keys)
         title = f"K → sentinel noticed, console refreshing at 10 Hz, {name}"
@@ -166,8 +166,8 @@ def _key(home: Home, stack: ExitStack) -> Iterator[Claim]:
 class Keys:
     """Presses K and waits in inotify for the sentinel, as an engine would."""
 
-    def __init__(self, terminal: Terminal, folder: Path) -> None:
-        self._terminal, self._folder = terminal, folder
+    def __init__(self, terminal: Terminal, folder: Path, prepare: Callable[[], None]) -> None:
+        self._terminal, self._folder, self._prepare = terminal, folder, prepare
         self._inotify = INotify()
         self._inotify.add_watch(str(folder), flags.CREATE | flags.MOVED_TO)
 
@@ -179,6 +179,7 @@ class Keys:
         self._terminal.collect(0.15 + number % 10 / 100)
         # a kill that finds itself cleared before it was done places its sentinel again
         (self._folder / sentinel.NAME).unlink(missing_ok=True)
+        self._prepare()  # as a supervisor does when it starts, and whoever clears
         self._inotify.read(timeout=0)
         began = time.perf_counter()
         self._terminal.press(b"K")

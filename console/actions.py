@@ -43,10 +43,11 @@ class Action:
         return self.shown_key or self.key
 
 
+KILL = Action("kill", "K", "kill", "engage the kill switch at once, without a dialog", Danger.STOPS, shown_key="K")
 ACTIONS = (
     Action("overview", "1", "overview", "gates, engine, positions, exchange, events"),
     Action("log", "2", "log", "any journal: followed, filtered, searched"),
-    Action("kill", "K", "kill", "engage the kill switch at once, without a dialog", Danger.STOPS, shown_key="K"),
+    KILL,
     Action(
         "release", "R", "release", "clear the kill switch, then start trading: two acts, typed words", Danger.RAISES
     ),

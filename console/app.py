@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from textual.app import App, SystemCommand
+from textual.app import ScreenStackError, SystemCommand, UnknownModeError
 from textual.binding import Binding
+from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.reactive import Reactive
 from textual.screen import Screen
 
-from console.actions import MISSING, Action, Needs, available
+from console.actions import KILL, MISSING, Action, Needs, available
+from console.driver import KeyDriver, TakesKeys
 from console.keepsakes import Keepsakes
 from console.lines import Tone
 from console.live import Live, Looks
-from console.messages import SettingsRead, SnapshotArrived
+from console.messages import KillTried, SettingsRead, SnapshotArrived
 from console.modals.base import Dialog
 from console.present.glyphs import ASCII, UNICODE
 from console.screens.base import ConsoleScreen
@@ -30,12 +33,14 @@ from state.clock import Clock
 from state.home import Home
 from state.text import visible
 
+SETTLED_S = 3.0
+"""What lives so long after the start lives on: to look for garbage among it would keep a key waiting for 24 ms."""
 STALLED_S = 4.0
 """Without a snapshot for so long the screen says that the console cannot read."""
 ENDED_BY = {signal.SIGHUP: 129, signal.SIGTERM: 143}
 
 
-class Console(App[int]):
+class Console(TakesKeys):
     """One home on screen."""
 
     CSS_PATH = "console.tcss"
@@ -54,7 +59,7 @@ class Console(App[int]):
         ascii_only: bool = False,
         first: Snapshot | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=KeyDriver)
         self.home, self.clock = home, clock
         self.snapshot = first
         self.read_only = read_only
@@ -73,6 +78,25 @@ class Console(App[int]):
         """Ours comes last, after all that Textual does."""
         return [*super().get_line_filters(), self._sanitise]
 
+    async def on_event(self, event: Event) -> None:
+        """A key that a driver of another kind sent, as that of tests does."""
+        if not (isinstance(event, Key) and not event.is_forwarded and self.takes(event)):
+            await super().on_event(event)
+
+    def takes(self, pressed: Key) -> bool:
+        """Kill at once, in whatever thread, if that is the kill key and no letter of what somebody types."""
+        if pressed.key != KILL.key or KILL not in self.actions or self._types(pressed):
+            return False
+        self.action_kill()
+        return True
+
+    def _types(self, pressed: Key) -> bool:
+        try:
+            focused = self.focused
+        except (ScreenStackError, UnknownModeError):
+            return False  # there is no screen yet, or none any more
+        return focused is not None and focused.check_consume_key(pressed.key, pressed.character)
+
     def on_mount(self) -> None:
         """Screens, signals, and the threads that read."""
         self.add_mode("overview", self.get_default_screen)
@@ -83,6 +107,7 @@ class Console(App[int]):
         for number, code in ENDED_BY.items():
             loop.add_signal_handler(number, partial(self.exit, code, code))
         self._heard = loop.time()
+        self.set_timer(SETTLED_S, gc.freeze)
         self.set_interval(STALLED_S / 2, self._notice_stall)
         self.call_after_refresh(self._live.start)  # the first frame does not wait for what reading imports
 
@@ -143,14 +168,18 @@ class Console(App[int]):
     # Acting ------------------------------------------------------------------------------------------------------
 
     def action_kill(self) -> None:
-        """Engage at once; what is shown afterwards comes from the files."""
+        """Engage at once, in whatever thread; what is shown afterwards comes from the files."""
         try:
             done = kill.engage(self.home, self.clock, why="K on the console", via="console")
         except kill.KillError as error:
-            self._tell(f"{error}", Tone.BAD)
+            self.post_message(KillTried(f"{error}", Tone.BAD))
             return
         said = "killed again: it was engaged already" if done.already else "kill switch engaged"
-        self._tell(f"{said}{'; ' + done.unsynced if done.unsynced else ''}", Tone.CAUTION)
+        self.post_message(KillTried(f"{said}{'; ' + done.unsynced if done.unsynced else ''}", Tone.CAUTION))
+
+    def on_kill_tried(self, message: KillTried) -> None:
+        """Say what came of it."""
+        self._tell(message.said, message.tone)
 
     def action_release(self) -> None:
         """Open the dialog; nothing happens without typed words."""

@@ -39,6 +39,13 @@ def main(argv: list[str]) -> int:
     return run_console(home, read_only=options.read_only, ascii_only=options.ascii, mouse=options.mouse)
 
 
+def forget_exported_size() -> None:
+    """What a shell exported is not told when its window changes; a terminal that knows its size is asked."""
+    if all(os.get_terminal_size(2)):
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
+
+
 def run_console(home: Home, *, read_only: bool = False, ascii_only: bool = False, mouse: bool = False) -> int:
     """Run the application on this terminal until it ends."""
     gc.disable()  # nothing that is imported is garbage: looking for some is a tenth of the start
@@ -50,6 +57,7 @@ def run_console(home: Home, *, read_only: bool = False, ascii_only: bool = False
     gc.enable()
     encoding = (sys.__stderr__.encoding if sys.__stderr__ else None) or ""
     guard_terminal()
+    forget_exported_size()
     app = Console(
         home,
         SystemClock(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from console.lines import Tone
 from console.live import Looks
 from console.snapshot import Snapshot
 
@@ -29,3 +30,11 @@ class SettingsRead(Message):
 
 class PictureWanted(Message):
     """A screen came into sight and has to be given the newest picture."""
+
+
+class KillTried(Message):
+    """What came of the kill key."""
+
+    def __init__(self, said: str, tone: Tone) -> None:
+        super().__init__()
+        self.said, self.tone = said, tone

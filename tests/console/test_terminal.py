@@ -247,6 +247,53 @@ def test_k_is_on_disk_before_the_picture_says_so(home: Home, terminal: Start) ->
     assert os.path.lexists(home.state / "kill_switch")
 
 
+def test_k_kills_while_the_event_loop_stands_still(home: Home, terminal: Start) -> None:
+    """As behind a terminal that takes no more output, or under a picture that takes long."""
+    code = (
+        "import sys, time; from console.app import Console\n"
+        "Console.on_snapshot_arrived = lambda *_: time.sleep(60)\n"
+        "from console.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    screen = terminal(argv=[sys.executable, "-c", code, "--home", str(home.root)])
+    screen.wait_for("READING")
+    screen.read(1.0)
+    screen.press("K")
+    screen.read(10.0, lambda _: os.path.lexists(home.state / "kill_switch"))
+    assert os.path.lexists(home.state / "kill_switch")
+
+
+def test_k_in_a_text_field_of_a_real_terminal_is_a_letter_and_after_escape_it_kills(
+    home: Home, terminal: Start
+) -> None:
+    screen = terminal()
+    screen.wait_for("SHADOW POSITIONS")
+    screen.read(0.5)
+    screen.press("/")
+    screen.wait_for("Enter keeps it")
+    screen.press("K")
+    screen.press("Z")
+    screen.read(1.0)
+    assert not os.path.lexists(home.state / "kill_switch")
+    screen.press("\x1b")
+    screen.read(1.0)
+    screen.press("K")
+    screen.wait_for("KILLING")
+
+
+def test_a_read_only_console_has_no_kill_key_on_a_real_terminal_either(home: Home, terminal: Start) -> None:
+    screen = terminal("--read-only")
+    screen.wait_for("SHADOW POSITIONS")
+    screen.press("K")
+    screen.read(1.0)
+    assert not os.path.lexists(home.state / "kill_switch")
+
+
+def test_the_terminal_tells_its_size_not_what_a_shell_exported(home: Home, terminal: Start) -> None:
+    console = [sys.executable, "-m", "flightdeck", "--home", str(home.root)]
+    screen = terminal(argv=["env", "COLUMNS=50", "LINES=10", *console])
+    screen.wait_for("SHADOW POSITIONS")
+
+
 def test_a_wrong_setting_does_not_take_the_kill_key_away(home: Home, terminal: Start) -> None:
     home.config.write_text("[engine]\nno_such_key = 1\n")
     screen = terminal(size=(160, 40))
