@@ -34,7 +34,7 @@ def refuse_unusable(settings: Settings) -> None:
 
 
 def _one_exchange(settings: Settings) -> None:
-    prices, orders = source_of(_required(settings, "ws_url")), source_of(_required(settings, "base_url"))
+    orders, prices = source_of(_required(settings, "base_url")), source_of(_required(settings, "ws_url"))
     if prices != orders:
         raise ConfigError(f"exchange.ws_url is {prices}, exchange.base_url {orders}; they must be one exchange")
 
