@@ -94,7 +94,7 @@ class Orders:
             if order is not None and name not in self._alive and name not in self.doubled:
                 del self.by_id[name]
                 for order_id in order.order_ids:
-                    del self._names[order_id]
+                    self._names.pop(order_id, None)
 
     def quiet(self, now: datetime) -> bool:
         """Whether nothing happened for so long that who reads the journal may begin here, knowing only the counts."""

@@ -56,6 +56,8 @@ class OrderPath:
     sent: int = 0
     _in_hand: set[str] = field(default_factory=set)
     """Orders that `send` has begun and not finished."""
+    _altered: bool = False
+    """Whether somebody cut or exchanged the journal, and with it perhaps what became of an order."""
     _group: tuple[str, str] | None = None
     """Arming id, and the order group made for it."""
     _pause_s: float = 0.0
@@ -112,9 +114,12 @@ class OrderPath:
 
     async def _send(self, order: NewOrder, known: Order, look: Callable[[], None]) -> None:
         self.sent += 1
+        left = False
 
         def look_and_leave() -> None:
+            nonlocal left
             look()
+            left = True
             self.hear(known, Ours(Fate.SENT))
 
         try:
@@ -126,7 +131,6 @@ class OrderPath:
         except Ambiguous as error:
             self._lost(known, str(error))
         except BaseException as error:  # stopped, or a broken look: whether it left decides what it is
-            left = self.orders.intend(known.plan).ours.fate is Fate.SENT
             self.hear(known, Ours(Fate.UNRESOLVED if left else Fate.NOT_SENT, f"{type(error).__name__}: {error}"))
             raise
         else:
@@ -168,8 +172,8 @@ class OrderPath:
     async def read_on(self) -> None:
         """Fold what the journal got since the last call, from other processes too; at first all of it."""
         async for read in self.journal.read_on():
-            if read.anew:
-                self.orders = Orders()  # what it kept of orders that are forgotten must not be counted twice
+            if read.anew:  # what is kept of orders that are forgotten must not be counted twice
+                self.orders, self._altered = Orders(), True
             for line in read.lines:
                 try:
                     self.orders.fold(line)
@@ -185,7 +189,7 @@ class OrderPath:
             name = order.plan.client_order_id
             if order.state is not State.INTENDED or name in self._in_hand:
                 continue
-            if self.ids.ours(name):  # written, and its write failed all the same
+            if self.ids.ours(name) and not self._altered:  # written, and its write failed all the same
                 self.hear(order, Ours(Fate.NOT_SENT, "the disk refused its intent"))
             else:
                 self._lost(order, "the journal of intents does not tell how it was answered")

@@ -12,7 +12,7 @@ import pytest
 
 from engine.orders import reconciler
 from engine.orders.journal import AT_ONCE
-from engine.orders.life import State
+from engine.orders.life import State, Told
 from engine.venues.kalshi.errors import Ambiguous, Unavailable
 from engine.venues.kalshi.portfolio import OrderStatus
 from engine.venues.kalshi.wire import BookSide, NewOrder
@@ -525,3 +525,59 @@ async def test_a_carried_line_that_is_torn_is_passed_over(
     heir = successor()
     assert (await heir.reconcile()).ok
     assert heir.path.orders.held() == exchange.positions_
+
+
+async def test_an_order_that_left_while_its_journal_was_altered_is_not_said_to_have_stayed(
+    run: Any, exchange: Any, monkeypatch: Any
+) -> None:
+    path = run.home.path(Home.intents)
+
+    async def altered(order: NewOrder, look: Any) -> Any:
+        look()
+        text = path.read_text()
+        path.unlink()
+        path.write_text(text)
+        await run.path.read_on()
+        raise asyncio.CancelledError
+
+    await run.place()
+    monkeypatch.setattr(exchange, "create_order", altered)
+    with pytest.raises(asyncio.CancelledError):
+        await run.place()
+    assert [order.state for order in run.path.orders.alive()] == [State.RESTING, State.UNRESOLVED]
+
+
+async def test_what_waits_for_the_disk_while_the_journal_is_altered_stays_unresolved(
+    run: Any, exchange: Any, monkeypatch: Any
+) -> None:
+    path, append = run.home.path(Home.intents), run.journal.writer.append
+    await run.place()
+    exchange.refusing = [Ambiguous("timed out")]
+
+    def intents_only(line: Any, **how: Any) -> None:
+        if line.act != "intent":
+            raise OSError(28, "No space left on device")
+        append(line, **how)
+
+    monkeypatch.setattr(run.journal.writer, "append", intents_only)
+    with pytest.raises(OSError, match="No space"):
+        await run.place()
+    text = path.read_text()
+    path.unlink()
+    path.write_text(text)
+    monkeypatch.setattr(run.journal.writer, "append", append)
+    assert not (await run.reconcile()).ok
+    assert len(run.path.orders.unresolved()) == 1
+
+
+async def test_two_intents_to_which_the_exchange_gave_one_name_can_be_forgotten(
+    run: Any, exchange: Any, clock: SimulatedClock, monkeypatch: Any
+) -> None:
+    one, two = await run.place("T-1"), await run.place("T-1")
+    for order in (one, two):
+        run.path.hear(order, Told("x-same", OrderStatus.CANCELED, 0, 0, 5))
+        exchange.cancel(order.plan.client_order_id)
+    run.path.orders.doubled.clear()
+    clock.advance(4_000)
+    run.path.orders.forget(clock.now())
+    assert run.path.orders.by_id == {}
