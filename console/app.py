@@ -129,7 +129,7 @@ class Console(TakesKeys):
         self.post_message(SettingsRead(looks))
 
     def on_settings_read(self, message: SettingsRead) -> None:
-        """Once, before the first picture."""
+        """Once, soon after the first picture."""
         theme, problem = message.looks.theme, message.looks.problem
         if theme in self.available_themes:
             self.theme = theme

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 50
 STEP_MS = 10
+UNNAMED = "?"
+"""The droplet, until the settings are read."""
 TOLD_MS = 1000
 """A watch in which nothing changes tells so this often."""
 RETRY_S = 1.0
@@ -39,7 +41,8 @@ class Looks:
 class Live:
     """`deliver` is called in the reading thread for every change; at each whole second without one, so that ages step.
 
-    `settle` is called there once, before. All that reading needs is imported there too, beside a screen that is drawn.
+    `settle` is called there once, after the first: what the settings need is as much to import as all the rest.
+    That is imported there, too, beside a screen that is drawn.
     """
 
     def __init__(
@@ -62,8 +65,7 @@ class Live:
 
     def snapshot(self) -> Snapshot:
         """The home now; called by the reading thread, or before it starts."""
-        self._sources = self._sources or self._opened()
-        reader, history = self._sources
+        reader, history = self._sources = self._sources or self._opened()
         happenings, trends = history.poll()
         snapshot = reader.read(happenings, trends)
         history.sample(snapshot)
@@ -73,12 +75,18 @@ class Live:
         from console.history import History
         from console.reading import HomeReader
 
+        return HomeReader(self._home, self._clock, UNNAMED), History(self._home)
+
+    def _named(self) -> None:
+        """Take what the settings say."""
         looks = looks_of(self._home)
         self._settle(looks)
-        return HomeReader(self._home, self._clock, looks.droplet), History(self._home)
+        if self._sources is not None:
+            self._sources[0].call(looks.droplet)
 
     def _read(self) -> None:
-        self._deliver_and_wait()
+        self._deliver(self.snapshot())
+        self._named()
         # what a watch needs is 40 ms of imports, which must not compete with the first picture
         threading.Thread(target=self._watch, name="console-watch", daemon=True).start()
         while not self._stop.is_set():

@@ -43,12 +43,16 @@ class HomeReader:
     def __init__(self, home: Home, clock: Clock, droplet: str = "") -> None:
         self.home = home
         self._clock = clock
-        self._droplet = visible(droplet or os.uname().nodename, 40)
+        self.call(droplet)
         self._readers = {entry.path: DocumentReader(home, entry, model_of(entry), clock) for entry in Home.documents()}
         self._shown: dict[str, Shown[Any]] = {}
         self._raw: dict[str, DocumentModel] = {}
         self._kill_journal = home.below(Home.kills.path)
         self._kill: tuple[object, KillState] | None = None
+
+    def call(self, droplet: str) -> None:
+        """The name of this machine on every screen; its own when there is no other."""
+        self._droplet = visible(droplet or os.uname().nodename, 40)
 
     def read(self, happenings: Iterable[Happening] = (), trends: Trends = Trends()) -> Snapshot:  # noqa: B008 (frozen)
         """The home as it is now. Never raises for anything a file can be."""

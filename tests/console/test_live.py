@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from console.history import History, MinuteMeans
-from console.live import Live
+from console.live import Live, Looks
 from console.picture import NOON, healthy
 from console.snapshot import Snapshot
 from state.clock import SimulatedClock, SystemClock, stamp
@@ -139,10 +139,21 @@ def test_marks_are_sampled_once_a_minute_and_forgotten_with_their_position(home:
 def test_a_snapshot_is_built_from_a_home_on_disk(home: Home, clock: SimulatedClock, write: Write) -> None:
     write(Home.gate, healthy().gate.value)
     append(home, Home.events, event="GATE_OPEN", severity="info", message="one")
-    home.config.write_text('droplet = "nyc-1"\n')
     snapshot = Live(home, clock, lambda _: None, lambda _: None).snapshot()
-    assert snapshot.gate.good and snapshot.droplet == "nyc-1"
+    assert snapshot.gate.good
     assert snapshot.happenings[0].event == "GATE_OPEN"
+
+
+def test_the_first_picture_does_not_wait_for_the_settings_and_the_second_has_their_name(home: Home) -> None:
+    home.config.write_text('droplet = "nyc-1"\n')
+    came: queue.SimpleQueue[Snapshot | Looks] = queue.SimpleQueue()
+    live = Live(home, SystemClock(), came.put, came.put)
+    live.start()
+    first, looks, second = (came.get(timeout=5) for _ in range(3))
+    live.stop()
+    assert isinstance(first, Snapshot) and first.droplet == "?"
+    assert isinstance(looks, Looks)
+    assert isinstance(second, Snapshot) and second.droplet == "nyc-1"
 
 
 def test_a_flood_of_fills_does_not_wash_away_what_else_happened(home: Home) -> None:
