@@ -20,6 +20,9 @@ from state.sentinel import Anchor, Look
 ANSWER_WAIT_S = 0.3
 """Orders on their way may be answered within this; then they are named as unresolved and the cancel goes out."""
 
+TRIGGERS_FIRST_S = 0.005
+"""For so long at most the journal waits for the triggers: to fold it holds the interpreter that must sign and send."""
+
 
 @dataclass(slots=True)
 class KillResponse:
@@ -69,6 +72,8 @@ class KillResponse:
         disk.do(self._take_start_back, look)
         run.trigger(self.groups())
         try:
+            await run.triggered(TRIGGERS_FIRST_S)
+            disk.do(self._observe, look)
             unresolved = await self._settle_in_flight()
             disk.do(self._tell_denied, look, unresolved)
             run.trigger(self.groups())  # one that was being made when the kill came
@@ -84,6 +89,8 @@ class KillResponse:
             kill.disarm(self.anchor, self.clock, by=self.by, why=look.reason)
         except OSError as error:
             self._note(f"start cannot be taken back: {error}")
+
+    def _observe(self, look: Look) -> None:
         if look.kill_id is not None:
             kill.observe(self.home, self.clock, by=self.by)
 

@@ -12,6 +12,7 @@ import pytest
 from engine import kill_response
 from engine.kill_response import KillResponse
 from engine.market.money import ONE_CONTRACT
+from engine.stopping import BesideTheLoop
 from engine.venues.kalshi.errors import Ambiguous, Unavailable
 from engine.venues.kalshi.portfolio import OrderAck
 from engine.venues.kalshi.wire import BookSide, NewOrder
@@ -253,6 +254,43 @@ async def test_the_group_is_triggered_at_once_and_once_while_orders_are_on_their
     await sending
     await until(lambda: done)
     assert venue.calls.count("trigger group-1") == 1
+
+
+async def test_the_start_is_taken_back_at_once_and_the_journal_waits_for_the_triggers_but_not_for_long(
+    response: KillResponse, home: Home, clock: SimulatedClock, venue: Any, leave: Any, until: Any, done: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    answer = asyncio.Event()
+    asked: list[str] = []
+
+    async def slow(_: str) -> None:
+        await answer.wait()
+
+    class Noted(BesideTheLoop):
+        def do(self, act: Any, *arguments: object) -> None:
+            asked.append(getattr(act, "__name__", "tell"))
+            super().do(act, *arguments)
+
+    monkeypatch.setattr(kill_response, "BesideTheLoop", Noted)
+    monkeypatch.setattr(kill_response, "TRIGGERS_FIRST_S", 60.0)
+    monkeypatch.setattr(venue, "trigger_order_group", slow)
+    leave.arm()
+    leave.kill()
+    response.look()
+    await until(lambda: not home.path(Home.armed).exists())
+    assert asked == ["_take_start_back"]
+    answer.set()
+    await until(lambda: done)
+    assert rungs(home, clock) == RUNGS
+
+    answer.clear()
+    monkeypatch.setattr(kill_response, "TRIGGERS_FIRST_S", 0.001)
+    leave.clear()
+    response.look()
+    leave.kill()
+    response.look()
+    await until(lambda: rungs(home, clock) == RUNGS)
+    assert not answer.is_set()
 
 
 async def test_a_group_that_was_being_made_when_the_kill_came_is_triggered_too(

@@ -73,6 +73,11 @@ class Cancellation:
             if task is None or (task.done() and not task.result()):
                 self._triggers[group] = asyncio.create_task(self._trigger(group))
 
+    async def triggered(self, seconds: float) -> None:
+        """Wait until each trigger that began was answered, at most `seconds`."""
+        if pending := [task for task in self._triggers.values() if not task.done()]:
+            await asyncio.wait(pending, timeout=seconds)
+
     async def until_verified(self, deadline: float | None = None, sleep: Sleep = asyncio.sleep) -> Progress:
         """Cancel and verify, again and again until verified or until `deadline` seconds have passed."""
         pause = _FIRST_PAUSE
@@ -92,8 +97,7 @@ class Cancellation:
     async def cancel(self) -> None:
         """Trigger the groups, then cancel all. A failure is told; the verification finds what it left."""
         self.trigger(tuple(self._triggers))
-        if pending := [task for task in self._triggers.values() if not task.done()]:
-            await asyncio.wait(pending, timeout=_TRIGGER_HEAD_START)
+        await self.triggered(_TRIGGER_HEAD_START)
         try:
             await self._venue.cancel_all()
         except Ambiguous as exc:
