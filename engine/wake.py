@@ -9,11 +9,10 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.inotify import Change, Watch
+from inotify_simple import INotify, flags
 
-CHANGES = Change.CREATE | Change.MOVED_TO | Change.MOVED_FROM | Change.DELETE | Change.ATTRIB
-CHANGES |= Change.DELETE_SELF | Change.MOVE_SELF | Change.CLOSE_WRITE
-_LOST = (Change.Q_OVERFLOW | Change.IGNORED).value
+CHANGES = flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE | flags.ATTRIB
+CHANGES |= flags.DELETE_SELF | flags.MOVE_SELF | flags.CLOSE_WRITE
 
 
 class FolderWake:
@@ -21,18 +20,19 @@ class FolderWake:
 
     def __init__(self, folder: Path, woken: Callable[[frozenset[str]], None]) -> None:
         self._woken = woken
-        self._watch = Watch(folder, CHANGES)
+        self._inotify = INotify(nonblocking=True)
+        self._inotify.add_watch(str(folder), CHANGES)
 
     def start(self) -> None:
         """Listen on the running loop."""
-        asyncio.get_running_loop().add_reader(self._watch.fileno(), self._drain)
+        asyncio.get_running_loop().add_reader(self._inotify.fileno(), self._drain)
 
     def close(self) -> None:
         """Stop listening and give the descriptor back."""
-        asyncio.get_running_loop().remove_reader(self._watch.fileno())
-        self._watch.close()
+        asyncio.get_running_loop().remove_reader(self._inotify.fileno())
+        self._inotify.close()
 
     def _drain(self) -> None:
-        events = tuple(self._watch.read())
-        lost = any(mask & _LOST for mask, _ in events)
-        self._woken(frozenset() if lost else frozenset(name for _, name in events))
+        events = self._inotify.read(timeout=0)
+        lost = any(event.mask & (flags.Q_OVERFLOW | flags.IGNORED) for event in events)
+        self._woken(frozenset() if lost else frozenset(event.name for event in events))

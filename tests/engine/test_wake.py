@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -130,18 +128,3 @@ async def test_events_the_kernel_dropped_wake_to_look_at_everything(folder: Path
     while frozenset() not in heard.times:
         await asyncio.sleep(0)
     wake.close()
-
-
-@pytest.mark.process
-def test_an_engine_that_starts_to_watch_starts_no_process(folder: Path) -> None:
-    text = f"""
-import sys, pathlib
-started = {{"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec"}}
-sys.addaudithook(lambda event, _: sys.exit(f"started: {{event}}") if event in started else None)
-import engine.main
-from engine.wake import FolderWake
-FolderWake(pathlib.Path({str(folder)!r}), lambda _: None)
-print("none")
-"""
-    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("none\n", "")
