@@ -187,9 +187,11 @@ class Snapshot:
 
     @property
     def keeper_gone(self) -> str:
-        """Names a supervisor that wrote a moment ago and has ended since; empty in every other case."""
-        value = self.supervisor.current
-        return "" if value is None or self.supervisor_runs else f"the supervisor, pid {value.pid}, has ended"
+        """Names a supervisor whose document is sound and whose process has ended; empty in every other case."""
+        value = self.supervisor.value
+        if value is None or self.supervisor_runs or self.supervisor.outcome not in (Outcome.OK, Outcome.STALE):
+            return ""
+        return f"the supervisor, pid {value.pid}, has ended"
 
     @property
     def _withheld(self) -> str:

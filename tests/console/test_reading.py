@@ -121,7 +121,7 @@ def test_a_pid_that_was_given_to_another_process_is_not_the_engine() -> None:
 
 
 def test_a_supervisor_that_was_killed_is_told_at_once_though_its_document_is_fresh(
-    reader: HomeReader, write: Write
+    home: Home, reader: HomeReader, write: Write, clock: SimulatedClock
 ) -> None:
     write(Home.supervisor, SupervisorState(pid=os.getpid(), start_id=own_start_id(), engine="running"))
     snapshot = reader.read()
@@ -131,6 +131,10 @@ def test_a_supervisor_that_was_killed_is_told_at_once_though_its_document_is_fre
     assert snapshot.supervisor.good, "its file is as it should be"
     assert snapshot.keeper is None
     assert snapshot.keeper_gone == "the supervisor, pid 4100, has ended"
+    clock.advance(60)
+    assert reader.read().keeper_gone == snapshot.keeper_gone, "and once its document is old"
+    home.path(Home.supervisor).write_text("{")
+    assert not reader.read().keeper_gone, "nobody knows whose pid that was"
 
 
 def test_an_unchanged_document_is_the_same_object(reader: HomeReader, write: Write) -> None:
