@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -70,21 +70,20 @@ def event_list(house: House, asked: Asked) -> Any:
     query = asked.query
     status = one_of(query, "status", "GetEvents", FILTERS)
     closing_after = instant(query, "min_close_ts", "GetEvents")
-    wanted, series = tickers(query, "tickers"), query.get("series_ticker")
+    named, series = tickers(query, "tickers"), query.get("series_ticker")
     nested = true(query, "with_nested_markets")
 
-    def listed() -> Iterator[EventSpec]:
-        for event in house.exchange.events.values():
-            statuses = {market.status for market in house.exchange.by_event[event.ticker]}
-            if (
-                (status is None or statuses & FILTERS[status])
-                and (closing_after is None or event.closes > closing_after)
-                and (not wanted or event.ticker in wanted)
-                and series in (None, "", event.series.ticker)
-            ):
-                yield event
+    def wanted(event: EventSpec) -> bool:
+        statuses = {market.status for market in house.exchange.by_event[event.ticker]}
+        return (
+            (status is None or not statuses.isdisjoint(FILTERS[status]))
+            and (closing_after is None or event.closes > closing_after)
+            and (not named or event.ticker in named)
+            and series in (None, "", event.series.ticker)
+        )
 
-    chosen, cursor = page(query, "GetEvents", listed(), lambda each: each.ticker, most=200, default=200)
+    events = house.exchange.events.values()
+    chosen, cursor = page(query, "GetEvents", events, lambda each: each.ticker, wanted, most=200, default=200)
     markets, overrides = house.exchange.by_event, house.exchange.fee_overrides
     now = house.exchange.now
     return {
@@ -129,9 +128,8 @@ def market_list(house: House, asked: Asked) -> Any:
 
 
 def _market_list(house: House, asked: Asked, *, old: bool) -> Any:
-    cutoff = house.cutoff
-    listed = (each for each in _markets(house, asked) if (each.settled is not None and each.settled < cutoff) == old)
-    chosen, cursor = page(asked.query, "GetMarkets", listed, lambda each: each.ticker)
+    markets, wanted = house.exchange.markets.values(), _filter(house, asked, old=old)
+    chosen, cursor = page(asked.query, "GetMarkets", markets, lambda each: each.ticker, wanted)
     return {"cursor": cursor, "markets": [wire.market(each, house.exchange.now) for each in chosen]}
 
 
@@ -180,32 +178,36 @@ def _trade_list(house: House, asked: Asked, *, old: bool) -> Any:
     return {"cursor": cursor, "trades": [wire.trade(each) for each in chosen]}
 
 
-def _markets(house: House, asked: Asked) -> Iterator[Market]:
-    query = asked.query
+def _filter(house: House, asked: Asked, *, old: bool) -> Callable[[Market], bool]:
+    """Which markets are asked for: those from before the cutoff, or the others. Raises Refusal."""
+    query, cutoff = asked.query, house.cutoff
     status = one_of(query, "status", "GetMarkets", FILTERS)
-    wanted = tickers(query, "tickers")
+    named = tickers(query, "tickers")
     event, series = query.get("event_ticker"), query.get("series_ticker")
     bounds = {
         name: instant(query, name, "GetMarkets")
         for name in (f"{end}_{what}_ts" for end in ("min", "max") for what in _STAMPS)
     }
     only_combos = one_of(query, "mve_filter", "GetMarkets", ("only", "exclude")) == "only"
-    for market in house.exchange.markets.values():
+
+    def wanted(market: Market) -> bool:
         stamps = {
             "created": market.spec.listed,
             "updated": market.updated,
             "close": market.spec.closes,
             "settled": market.settled,
         }
-        if (
+        return (
             not only_combos
+            and (market.settled is not None and market.settled < cutoff) == old
             and (status is None or market.status in FILTERS[status])
-            and (not wanted or market.ticker in wanted)
+            and (not named or market.ticker in named)
             and event in (None, "", market.spec.event_ticker)
             and series in (None, "", market.event.series.ticker)
             and all(_within(stamps[name.split("_")[1]], name, bound) for name, bound in bounds.items())
-        ):
-            yield market
+        )
+
+    return wanted
 
 
 def _none(key: str, house: House, asked: Asked) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from heapq import merge
 from typing import Any
 
@@ -12,7 +12,7 @@ from engine.market.money import ONE_DOLLAR, Micros, format_count, format_money
 from engine.venues.simulated import wire, wire_account
 from engine.venues.simulated.account import Account
 from engine.venues.simulated.credentials import Scope
-from engine.venues.simulated.holding import Holding
+from engine.venues.simulated.holding import Holding, Settlement
 from engine.venues.simulated.orders import ClientFill, ClientOrder, OrderStatus
 from engine.venues.simulated.refusals import bad_request, not_found
 from engine.venues.simulated.rest.frame import Asked, House, private
@@ -63,18 +63,21 @@ def settlements(house: House, asked: Asked) -> Any:
     query = asked.query
     ticker, event = query.get("ticker"), query.get("event_ticker")
     since, until = instant(query, "min_ts", "GetSettlements"), instant(query, "max_ts", "GetSettlements")
-    listed = (
-        (number, each)
-        for number, each in _latest_first(
-            [((account.number, each) for each in reversed(account.settlements)) for account in asked.accounts()],
-            lambda pair: pair[1].settled,
-        )
-        if ticker in (None, "", each.ticker)
-        and event in (None, "", each.event_ticker)
-        and (since is None or each.settled >= since)
-        and (until is None or each.settled <= until)
+    newest: Iterable[tuple[int, Settlement]] = _latest_first(
+        [((account.number, each) for each in reversed(account.settlements)) for account in asked.accounts()],
+        lambda pair: pair[1].settled,
     )
-    chosen, cursor = page(query, "GetSettlements", listed, lambda pair: f"{pair[1].ticker}/{pair[0]}")
+
+    def wanted(pair: tuple[int, Settlement]) -> bool:
+        each = pair[1]
+        return (
+            ticker in (None, "", each.ticker)
+            and event in (None, "", each.event_ticker)
+            and (since is None or each.settled >= since)
+            and (until is None or each.settled <= until)
+        )
+
+    chosen, cursor = page(query, "GetSettlements", newest, lambda pair: f"{pair[1].ticker}/{pair[0]}", wanted)
     return {"cursor": cursor, "settlements": [wire_account.settlement(each) for _, each in chosen]}
 
 
@@ -120,20 +123,18 @@ def _positions(house: House, asked: Asked, *, old: bool) -> Any:
     nonzero = tickers(query, "count_filter")
     ticker, event = query.get("ticker"), query.get("event_ticker")
 
-    def listed() -> Iterator[Holding]:
-        for held in account.holdings.values():
-            settled = house.exchange.markets[held.ticker].settled is not None
-            if (
-                (settled and held.updated < house.cutoff) == old
-                and (old or status == "all" or settled == (status == "settled"))
-                and ticker in (None, "", held.ticker)
-                and event in (None, "", held.event_ticker)
-                and ("position" not in nonzero or held.position)
-                and ("total_traded" not in nonzero or held.traded)
-            ):
-                yield held
+    def wanted(held: Holding) -> bool:
+        settled = house.exchange.markets[held.ticker].settled is not None
+        return (
+            (settled and held.updated < house.cutoff) == old
+            and (old or status == "all" or settled == (status == "settled"))
+            and ticker in (None, "", held.ticker)
+            and event in (None, "", held.event_ticker)
+            and ("position" not in nonzero or held.position != 0)
+            and ("total_traded" not in nonzero or held.traded != 0)
+        )
 
-    chosen, cursor = page(query, "GetPositions", listed(), lambda each: each.ticker)
+    chosen, cursor = page(query, "GetPositions", account.holdings.values(), lambda each: each.ticker, wanted)
     by_event: dict[str, list[Holding]] = {}
     for held in chosen:
         by_event.setdefault(held.event_ticker, []).append(held)
@@ -146,23 +147,24 @@ def _positions(house: House, asked: Asked, *, old: bool) -> Any:
 
 def _fills(house: House, asked: Asked, *, old: bool) -> Any:
     query = asked.query
-    wanted, order_id = tickers(query, "ticker"), query.get("order_id")
+    markets, order_id = tickers(query, "ticker"), query.get("order_id")
     since, until = instant(query, "min_ts", "GetFills"), instant(query, "max_ts", "GetFills")
     cutoff = house.cutoff
     newest: Iterable[ClientFill] = _latest_first(
         [account.latest_fills(order_id=order_id or None) for account in asked.accounts()], lambda each: each.created
     )
-    listed = (
-        fill
-        for fill in newest
-        if (fill.created < cutoff) == old
-        and (not wanted or fill.order.ticker in wanted)
-        and order_id in (None, "", fill.order.order_id)
-        and (since is None or fill.created >= since)
-        and (until is None or fill.created <= until)
-    )
+
+    def wanted(fill: ClientFill) -> bool:
+        return (
+            (fill.created < cutoff) == old
+            and (not markets or fill.order.ticker in markets)
+            and order_id in (None, "", fill.order.order_id)
+            and (since is None or fill.created >= since)
+            and (until is None or fill.created <= until)
+        )
+
     # two orders of one account may meet in one trade: the order tells its two fills apart
-    chosen, cursor = page(query, "GetFills", listed, lambda each: f"{each.fill_id}:{each.order.order_id}")
+    chosen, cursor = page(query, "GetFills", newest, lambda each: f"{each.fill_id}:{each.order.order_id}", wanted)
     return {"cursor": cursor, "fills": [wire_account.fill(each) for each in chosen]}
 
 
@@ -176,17 +178,18 @@ def _orders(house: House, asked: Asked, *, old: bool) -> Any:
         [account.latest_orders(ticker=ticker or None, status=narrowed) for account in asked.accounts()],
         lambda each: each.serial,
     )
-    listed = (
-        order
-        for order in newest
-        if (order.status is not OrderStatus.RESTING and order.updated < cutoff) == old
-        and (status is None or house.stale.status(order) == status)
-        and ticker in (None, "", order.ticker)
-        and (not events or house.exchange.markets[order.ticker].spec.event_ticker in events)
-        and (since is None or order.created >= since)
-        and (until is None or order.created <= until)
-    )
-    chosen, cursor = page(query, "GetOrders", listed, lambda each: each.order_id)
+
+    def wanted(order: ClientOrder) -> bool:
+        return (
+            (order.status is not OrderStatus.RESTING and order.updated < cutoff) == old
+            and (status is None or house.stale.status(order) == status)
+            and ticker in (None, "", order.ticker)
+            and (not events or house.exchange.markets[order.ticker].spec.event_ticker in events)
+            and (since is None or order.created >= since)
+            and (until is None or order.created <= until)
+        )
+
+    chosen, cursor = page(query, "GetOrders", newest, lambda each: each.order_id, wanted)
     return {"cursor": cursor, "orders": [house.stale.body(each) for each in chosen]}
 
 

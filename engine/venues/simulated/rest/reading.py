@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
+from zlib import crc32
 
 import orjson
 
@@ -33,24 +33,30 @@ def page(
     request: str,
     items: Iterable[T],
     key: Callable[[T], str],
+    wanted: Callable[[T], bool] = lambda item: True,
     most: int = 1_000,
     default: int = 100,
 ) -> tuple[list[T], str]:
-    """One page and the cursor of the next, "" at the end. A cursor that means nothing here starts again silently."""
+    """One page of those `wanted`, and the cursor of the next, "" at the end.
+
+    A cursor holds its place when its own item is wanted no more, as an order that rests no longer. One of another
+    query, and one that means nothing here, start again silently.
+    """
     limit = integer(asked, "limit", request, most=most) or default
-    after, rest = _decode(asked.get("cursor", "")), iter(items)
+    query = _query(asked, request)
+    place, rest = _decode(asked.get("cursor", ""), query), iter(items)
     chosen: list[T] = []
-    if after is not None:
+    if place is not None:
         for item in rest:
             # kept in case that no item is the cursor's
-            if len(chosen) <= limit:
+            if len(chosen) <= limit and wanted(item):
                 chosen.append(item)
-            if key(item) == after:
+            if key(item) == place:
                 chosen = []
                 break
     if not chosen:
-        chosen = list(islice(rest, limit + 1))
-    return chosen[:limit], _encode(key(chosen[limit - 1])) if len(chosen) > limit else ""
+        chosen = list(islice(filter(wanted, rest), limit + 1))
+    return chosen[:limit], _encode(query + key(chosen[limit - 1])) if len(chosen) > limit else ""
 
 
 def integer(asked: Mapping[str, str], name: str, request: str, *, most: int | None = None) -> int | None:
@@ -212,10 +218,16 @@ def _encode(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> str | None:
-    if not cursor:
-        return None
+def _decode(cursor: str, query: str) -> str | None:
+    """The place in this query that a cursor stands for; None where it stands for none."""
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
         return None
+    return text.removeprefix(query) if cursor and text.startswith(query) else None
+
+
+def _query(asked: Mapping[str, str], request: str) -> str:
+    """What a cursor belongs to: the endpoint and everything that is asked of it but where to begin and how much."""
+    filters = sorted((name, text) for name, text in asked.items() if name not in ("cursor", "limit"))
+    return f"{crc32(repr((request, filters)).encode()):08x}"

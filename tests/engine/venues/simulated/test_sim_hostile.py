@@ -90,6 +90,26 @@ def test_in_a_pause_of_the_exchange_a_group_that_is_triggered_takes_no_more_and_
     assert resting.status is OrderStatus.CANCELED
 
 
+async def test_a_page_begins_where_the_last_one_ended_though_its_last_order_rests_no_more(api: Api) -> None:
+    ids = [(await api.ask("POST", ORDERS, order())).json()["order_id"] for _ in range(5)][::-1]
+    first = (await api.ask("GET", "/portfolio/orders?status=resting&limit=2")).json()
+    assert [each["order_id"] for each in first["orders"]] == ids[:2]
+    await api.ask("DELETE", f"{ORDERS}/{ids[1]}")
+    rest = f"/portfolio/orders?status=resting&limit=3&cursor={first['cursor']}"
+    second = (await api.ask("GET", rest)).json()
+    assert ([each["order_id"] for each in second["orders"]], second["cursor"]) == (ids[2:], "")
+
+
+async def test_a_cursor_of_another_query_and_one_that_means_nothing_begin_again(api: Api) -> None:
+    ids = [(await api.ask("POST", ORDERS, order())).json()["order_id"] for _ in range(3)][::-1]
+    cursor = (await api.ask("GET", "/portfolio/orders?limit=1")).json()["cursor"]
+    for query in (f"status=resting&cursor={cursor}", "cursor=!!", "cursor=AAAA", "cursor=%C3%A9", f"cursor={cursor}A"):
+        listed = (await api.ask("GET", f"/portfolio/orders?{query}")).json()["orders"]
+        assert [each["order_id"] for each in listed] == ids, query
+    listed = (await api.ask("GET", f"/portfolio/orders?cursor={cursor}")).json()["orders"]
+    assert [each["order_id"] for each in listed] == ids[1:]
+
+
 # --- the stream
 
 VALUES = st.recursive(
