@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 Change = Callable[[], None]
+MOST_TIMES = 1_000_000_000
 # what faults call the WebSocket as a whole, and the act of connecting to it
 STREAM, CONNECTING = "stream", "GET /trade-api/ws/v2"
 
@@ -101,8 +102,8 @@ class Fault:
             raise FaultError(f"fault {self.name}={self.value}: expected on")
         if not 0 < self.chance <= 1:
             raise FaultError(f"fault {self.name}: chance {self.chance} is not in (0, 1]")
-        if self.count is not None and self.count < 1:
-            raise FaultError(f"fault {self.name}: count {self.count} is below 1")
+        if self.count is not None and not 1 <= self.count <= MOST_TIMES:
+            raise FaultError(f"fault {self.name}: count {self.count} is not from 1 to {MOST_TIMES}")
 
     def number(self) -> float:
         """The value as a finite number."""

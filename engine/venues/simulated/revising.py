@@ -25,6 +25,8 @@ STRUCTURES = {
     "tapered_deci_cent": PriceGrid(((0, 1_000, 10), (1_000, 9_000, 100), (9_000, 10_000, 10))),
 }
 _FIELDS = frozenset({"close_ts", "floor_strike", "cap_strike", "yes_sub_title", "price_level_structure"})
+# of a strike, either way
+FURTHEST = 10**12
 _OPEN = (MarketStatus.INITIALIZED, MarketStatus.INACTIVE, MarketStatus.ACTIVE)
 
 
@@ -95,6 +97,8 @@ def _spec(market: Market, wanted: Mapping[str, Any]) -> MarketSpec:
 def _number(name: str, value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise RevisionError(f"{name} is a number")
+    if not -FURTHEST <= value <= FURTHEST:
+        raise RevisionError(f"{name} is out of range")
     return Decimal(str(value))
 
 

@@ -62,6 +62,7 @@ async def test_without_faults_asking_for_one_costs_nothing() -> None:
         "gap=1,chance=0",
         "gap=1,chance=much",
         "gap=1,count=0",
+        "gap=1,count=99999999999999999999",
         "latency_ms=inf",
     ],
 )

@@ -122,6 +122,7 @@ def test_another_strike_and_subtitle_are_told_one_by_one(life: Life) -> None:
         {"close_ts": True},
         {"floor_strike": "45"},
         {"floor_strike": True},
+        {"floor_strike": 10.0**30},
         {"cap_strike": 60},
         {"yes_sub_title": 7},
         {"price_level_structure": "fine"},
