@@ -16,6 +16,8 @@ CANCEL_SENT, VERIFIED_1, VERIFIED_2 = "cancel_sent", "verified_1", "verified_2"
 
 # the triggers go first, so that nothing new arrives behind the cancel-all; but it does not wait for a dead request
 _TRIGGER_HEAD_START = 0.25
+# all triggers at once would stand before the cancel-all in the queue for the budget: an account keeps its old groups
+_TRIGGERS_AT_ONCE = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
@@ -60,6 +62,9 @@ class Cancellation:
         self._venue, self._on_progress = venue, on_progress
         self._tickers = set(tickers)
         self._triggers: dict[str, asyncio.Task[bool]] = {}
+        self._turn = asyncio.Semaphore(_TRIGGERS_AT_ONCE)
+        self._to_come: set[str] = set()
+        """Groups whose trigger has not had its turn."""
         self._sent = False
         self._unheard = ""
         """Why nobody knows what became of a cancel-all that left."""
@@ -71,6 +76,7 @@ class Cancellation:
         for group in order_group_ids:
             task = self._triggers.get(group)
             if task is None or (task.done() and not task.result()):
+                self._to_come.add(group)
                 self._triggers[group] = asyncio.create_task(self._trigger(group))
 
     async def triggered(self, seconds: float) -> None:
@@ -80,17 +86,19 @@ class Cancellation:
 
     async def until_verified(self, deadline: float | None = None, sleep: Sleep = asyncio.sleep) -> Progress:
         """Cancel and verify, again and again until verified or until `deadline` seconds have passed."""
-        pause = _FIRST_PAUSE
+        pause, verified = _FIRST_PAUSE, None
         try:
             async with asyncio.timeout(deadline):
                 while True:
                     await self.cancel()
                     if await self.verify():
-                        return self.progress
+                        verified = self.progress
+                        await self._trigger_the_rest()
+                        return verified
                     await sleep(pause)
                     pause = min(_LONGEST_PAUSE, pause * 2)
         except TimeoutError:
-            return self.progress
+            return verified or self.progress
         finally:
             self.abandon()
 
@@ -153,10 +161,19 @@ class Cancellation:
             return f"{grouped} are in order groups" if grouped else ""
         return f"{value} micro-dollars do" if value else ""
 
+    async def _trigger_the_rest(self) -> None:
+        """Nothing rests any more; the groups that had no turn are triggered as well, while that gets on."""
+        before = len(self._to_come) + 1
+        while 0 < len(self._to_come) < before:
+            before = len(self._to_come)
+            await self.triggered(_TRIGGER_HEAD_START)
+
     async def _trigger(self, order_group_id: str) -> bool:
         """Whether the exchange says that it is done."""
         try:
-            await self._venue.trigger_order_group(order_group_id)
+            async with self._turn:
+                self._to_come.discard(order_group_id)
+                await self._venue.trigger_order_group(order_group_id)
         except VenueError as exc:
             self._tell(problem=f"trigger of order group {order_group_id}: {exc}")
             return False

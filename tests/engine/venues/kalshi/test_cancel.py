@@ -97,6 +97,50 @@ async def test_it_triggers_cancels_and_asks_two_endpoints_in_this_order(run: Run
     assert run.told[0].left is None
 
 
+class Narrow(Exchange):
+    """A budget of ten writes at once; what is beyond it is admitted one by one, as it came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.budget: asyncio.Queue[None] = asyncio.Queue()
+        self.refill(10)
+
+    def refill(self, writes: int) -> None:
+        for _ in range(writes):
+            self.budget.put_nowait(None)
+
+    async def trigger_order_group(self, order_group_id: str) -> None:
+        await self.budget.get()
+        await super().trigger_order_group(order_group_id)
+
+    async def cancel_all(self) -> None:
+        asyncio.get_running_loop().call_soon(self.refill, 300)
+        await self.budget.get()
+        await super().cancel_all()
+
+
+async def test_a_hundred_old_groups_do_not_stand_before_the_cancel_all_in_the_queue_for_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.venues.kalshi.cancel._TRIGGER_HEAD_START", 0.01)
+    exchange, groups = Narrow(), [f"g-{number}" for number in range(100)]
+    done = await cancel_and_verify(exchange, groups, lambda _: None, tickers=("T",))
+    assert done.rung == "verified_2"
+    assert exchange.calls.index("cancel_all") <= 14
+    assert exchange.calls.count("trigger") == 100
+
+
+async def test_an_old_group_that_cannot_be_triggered_once_all_is_verified_takes_nothing_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.venues.kalshi.cancel._TRIGGER_HEAD_START", 0.01)
+    exchange, told = Narrow(), list[Progress]()
+    exchange.faults = {"trigger": [*[None] * 50, Rejected(404, "", "no such group")]}
+    done = await cancel_and_verify(exchange, [f"g-{number}" for number in range(100)], told.append, tickers=("T",))
+    assert done == Progress("verified_2", 0, None)
+    assert told[-1].problem is not None and "no such group" in told[-1].problem
+
+
 async def test_where_no_market_is_known_the_total_value_is_the_second_listing(run: Run) -> None:
     exchange = Exchange(resting=0)
     await run(exchange, tickers=())
