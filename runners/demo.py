@@ -135,7 +135,7 @@ class Demo:
     def _start_exchange(self, options: argparse.Namespace) -> bool:
         argv = own_command("exchange", "--port", "0", "--credentials", str(self.home.root / "credentials"))
         argv += ["--seed", str(options.seed), "--market-clock", str(self.home.path(Home.market_clock))]
-        argv += ["--cancel-all-holds", str(WAIT_AFTER_CANCEL_S), "--parent", str(os.getpid())]
+        argv += ["--tier", "basic", "--cancel-all-holds", str(WAIT_AFTER_CANCEL_S), "--parent", str(os.getpid())]
         exchange = self._start("exchange", argv, log="logs/exchange.log", stdout=subprocess.PIPE)
         assert exchange.stdout is not None
         readable, _, _ = select.select([exchange.stdout], [], [], READY_S)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ from inotify_simple import INotify, flags
 T = TypeVar("T")
 CHANGES = flags.CREATE | flags.MOVED_TO | flags.MODIFY | flags.DELETE | flags.ATTRIB
 PATIENCE_S = 30.0
+LISTINGS_APART_S, AGAIN_S = 0.2, 0.25
+"""What our account may ask is shared with engine and supervisor: polls are that rare, and a 429 is asked again."""
 LOOK_MS = 100
 """What no file tells (a process that ended, an answer of the exchange) is asked again after so long."""
 COLUMNS, ROWS = 120, 40
@@ -45,6 +48,7 @@ class Desk:
     said: Path
     environ: dict[str, str] = field(default_factory=dict)
     commands: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _listed: float = 0.0
 
     # Commands
 
@@ -111,7 +115,8 @@ class Desk:
             "--market-clock",
             str(self.path("state/market_clock.json")),
         ]
-        exchange = self.start("exchange", "--port", "0", "--seed", "7", "--cancel-all-holds", "1", *where)
+        words = ["exchange", "--port", "0", "--seed", "7", "--tier", "basic"]
+        exchange = self.start(*words, "--cancel-all-holds", "1", *where)
         self.wait_for("the exchange is ready", lambda: "exchange ready" in self.out(exchange))
         credentials = json.loads(self.path("credentials/credentials.json").read_bytes())
         tables: dict[str, dict[str, object]] = {
@@ -243,12 +248,20 @@ class Desk:
             "KALSHI-ACCESS-SIGNATURE": base64.b64encode(signature).decode(),
         }
         request = urllib.request.Request(f"{url}?{urllib.parse.urlencode(query)}", headers=signed)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            answer: dict[str, Any] = json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                answer: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as error:
+            if error.code != 429:
+                raise
+            time.sleep(AGAIN_S)
+            return self.ask(path, **query)
         return answer
 
     def orders(self, **query: str) -> list[dict[str, Any]]:
         """Our orders at the exchange; none where there is no exchange yet."""
+        time.sleep(max(0.0, self._listed + LISTINGS_APART_S - time.monotonic()))
+        self._listed = time.monotonic()
         try:
             orders: list[dict[str, Any]] = self.ask("/portfolio/orders", limit="1000", **query)["orders"]
         except (OSError, KeyError, ValueError):

@@ -70,20 +70,22 @@ def write_market_clock(desk: Desk, start: str = MARKET_START, speed: float = 1.0
     desk.path("state/market_clock.json").write_text(json.dumps(clock | about))
 
 
-def start_exchange(desk: Desk, *, port: int = 0, seed: int = 7, holds_s: float = 0.0) -> None:
+def start_exchange(desk: Desk, *, port: int = 0, seed: int = 7, holds_s: float = 0.0, tier: str = "unlimited") -> None:
     """An exchange on this home's market clock, with its admin port; its credentials lie in the home."""
     where = ["--credentials", desk.path("credentials"), "--market-clock", desk.path("state/market_clock.json")]
     ports = ["--port", port, "--admin-port", 0]
-    words = ["exchange", *ports, "--seed", seed, "--cancel-all-holds", holds_s, *where]
+    words = ["exchange", *ports, "--seed", seed, "--cancel-all-holds", holds_s, "--tier", tier, *where]
     exchange = desk.start(*map(str, words))
     desk.wait_for("the exchange is ready", lambda: "exchange ready" in desk.out(exchange))
 
 
 @contextlib.contextmanager
-def rig(desk: Desk, start: str = MARKET_START, speed: float = 1.0, holds_s: float = 0.0) -> Iterator[Rig]:
+def rig(
+    desk: Desk, start: str = MARKET_START, speed: float = 1.0, holds_s: float = 0.0, tier: str = "unlimited"
+) -> Iterator[Rig]:
     """An exchange on `desk`, behind a tap. The exchange's process is the desk's to end."""
     write_market_clock(desk, start, speed)
-    start_exchange(desk, holds_s=holds_s)
+    start_exchange(desk, holds_s=holds_s, tier=tier)
     port = port_of(json.loads(desk.path("credentials/credentials.json").read_bytes()))
     with wire_tap(port) as tap:
         yield Rig(desk, tap)

@@ -61,7 +61,7 @@ class Runner:
 
 @pytest.fixture
 def runner(desk: Desk) -> Iterator[Runner]:
-    with rig(desk, start=SystemClock().now().isoformat()) as made:
+    with rig(desk, start=SystemClock().now().isoformat(), tier="basic") as made:
         runner = Runner(made)
         yield runner
         runner.close()
@@ -127,7 +127,7 @@ def test_an_engine_killed_on_its_order_path_at_random_agrees_with_the_exchange_i
         "CRASH_POINTS": str(storm),
         "CRASH_LATEST_S": str(LATEST_S),
     }
-    with rig(desk, speed=SPEED) as made:
+    with rig(desk, speed=SPEED, tier="basic") as made:
         write_config(made, supervisor=STORMY, engine=QUICK_ENGINE)
         desk.up()
         arming = desk.document("armed")["arming_id"]

@@ -40,6 +40,7 @@ class Exchange:
         start = self.clock.now().isoformat()
         market.write_text(json.dumps({"start": start, "anchor_ns": self.clock.boottime_ns(), "speed": 1.0}))
         argv = ["--port", "0", "--admin-port", "0", "--credentials", folder, "--seed", "7", "--cancel-all-holds", "0"]
+        argv += ["--tier", "basic"]
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUN, *map(str, argv), "--market-clock", str(market), *words],
             stdout=subprocess.PIPE,
