@@ -34,10 +34,10 @@ from state.clock import Clock
 
 Params: TypeAlias = Mapping[str, str | int | list[str]]
 
-DEFAULT_TIMEOUT = httpx.Timeout(5.0, connect=2.0, pool=2.0)
+DEFAULT_TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 READ_ATTEMPTS = 3
 _BACKOFF = 0.2
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class Http:

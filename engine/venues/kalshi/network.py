@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from collections.abc import Iterable
+from ipaddress import ip_address
+from socket import SOCK_STREAM
 from typing import Any, Final
 
 import httpcore
-from httpcore import SOCKET_OPTION
 
 from engine.venues.kalshi.errors import Denied
 from engine.venues.kalshi.looked import due
@@ -21,7 +21,7 @@ from engine.venues.kalshi.looked import due
 _UNREAD: Final = 1 << 20
 """Bytes that may wait to be read; beyond, the exchange is made to wait."""
 _SECOND_ADDRESS_S: Final = 0.25
-"""A host with several addresses is tried at the next when the first takes longer (RFC 8305)."""
+"""A host with several addresses is tried at the next when the first takes longer."""
 _NAMES: Final = {"client_addr": "sockname", "server_addr": "peername"}
 
 
@@ -150,7 +150,7 @@ class Stream(httpcore.AsyncNetworkStream):
         return Stream(self._wire, self._socket, made)
 
     def get_extra_info(self, info: str) -> Any:
-        """As httpcore's streams: ssl_object, client_addr, server_addr, socket, and is_readable for its pool."""
+        """As httpcore's streams: ssl_object, client_addr, server_addr, socket, and is_readable for who keeps it."""
         if info == "is_readable":
             return bool(self._wire.unread) or self._wire.ended or self._transport.is_closing() or self._news()
         return self._transport.get_extra_info(_NAMES.get(info, info))
@@ -174,33 +174,49 @@ class Stream(httpcore.AsyncNetworkStream):
             raise httpcore.WriteTimeout from exc
 
 
-class Backend(httpcore.AsyncNetworkBackend):
-    """Connections on the running event loop."""
+async def connect(host: str, port: int, seconds: float) -> Stream:
+    """Connect, with TCP_NODELAY as always on an event loop. Raises ConnectTimeout and ConnectError."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _first_of(await _addresses(host, port), port)
+    except TimeoutError as exc:
+        raise httpcore.ConnectTimeout from exc
+    except OSError as exc:
+        raise httpcore.ConnectError(str(exc)) from exc
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
-        local_address: str | None = None,
-        socket_options: Iterable[SOCKET_OPTION] | None = None,
-    ) -> Stream:
-        """Connect, with TCP_NODELAY as always on an event loop. Raises ConnectTimeout and ConnectError."""
-        loop = asyncio.get_running_loop()
-        bound = None if local_address is None else (local_address, 0)
-        try:
-            async with asyncio.timeout(timeout):
-                made, wire = await loop.create_connection(
-                    _Wire, host, port, local_addr=bound, happy_eyeballs_delay=_SECOND_ADDRESS_S
-                )
-        except TimeoutError as exc:
-            raise httpcore.ConnectTimeout from exc
-        except OSError as exc:
-            raise httpcore.ConnectError(str(exc)) from exc
-        for option in socket_options or ():
-            made.get_extra_info("socket").setsockopt(*option)
-        return Stream(wire, made, made)
 
-    async def sleep(self, seconds: float) -> None:
-        """Pause between two attempts to connect."""
-        await asyncio.sleep(seconds)
+async def _addresses(host: str, port: int) -> list[str]:
+    try:
+        return [str(ip_address(host))]  # needs no thread to look it up
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def _first_of(addresses: list[str], port: int) -> Stream:
+    """The first to answer; the next is tried when one fails, or takes long (RFC 8305).
+
+    asyncio's own way loses a socket that connects as its request is stopped, and fails when two connect at once.
+    """
+    waiting, tried, winner = addresses, set[asyncio.Task[Stream]](), None
+    try:
+        while winner is None:
+            if waiting:
+                tried.add(asyncio.create_task(_reach(waiting[0], port)))
+                waiting = waiting[1:]
+            going = [each for each in tried if not each.done()]
+            patience = _SECOND_ADDRESS_S if waiting else None
+            done, _ = await asyncio.wait(going, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            winner = next((each for each in done if each.exception() is None), None)
+            if winner is None and not waiting and all(each.done() for each in tried):
+                return next(iter(done)).result()  # raises
+        return winner.result()
+    finally:
+        for each in tried - {winner}:
+            if not each.cancel() and each.exception() is None:
+                await each.result().aclose()
+
+
+async def _reach(address: str, port: int) -> Stream:
+    made, wire = await asyncio.get_running_loop().create_connection(_Wire, address, port)
+    return Stream(wire, made, made)

@@ -8,20 +8,17 @@ from typing import Final
 import httpcore
 import httpx
 
-from engine.venues.kalshi.network import Backend
+from engine.venues.kalshi.network import connect
 
+_KEPT_IDLE: Final = 20
+_KEPT_S: Final = 5.0
 _NAMED_ALIKE: Final = (
     "ConnectError",
     "ConnectTimeout",
     "LocalProtocolError",
-    "NetworkError",
-    "PoolTimeout",
-    "ProtocolError",
     "ReadError",
     "ReadTimeout",
     "RemoteProtocolError",
-    "TimeoutException",
-    "UnsupportedProtocol",
     "WriteError",
     "WriteTimeout",
 )
@@ -31,20 +28,19 @@ _HTTPX: Final[dict[type[Exception], type[httpx.TransportError]]] = {
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """A pool of connections that reads every answer to its end.
+    """Connections to one address; every answer is read to its end.
 
-    The environment's proxies, certificates and .netrc have no say in where orders go.
+    A connection is one request's alone, or idle. What is not idle when its request ends, however that ends, is closed:
+    httpcore's pool keeps for ever what belonged to a request that was stopped at the wrong moment, until it is full
+    and not even a cancel-all leaves. The environment's proxies, certificates and .netrc have no say in where orders go.
     """
 
     def __init__(self, *, tls: bool) -> None:
-        context = httpx.create_ssl_context(trust_env=False) if tls else None  # 15 ms, of which loopback needs none
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=100,
-            max_keepalive_connections=20,
-            keepalive_expiry=5.0,
-            network_backend=Backend(),
-        )
+        self.tls = httpx.create_ssl_context(trust_env=False) if tls else None  # 15 ms, of which loopback needs none
+        if self.tls is not None:
+            self.tls.set_alpn_protocols(["http/1.1"])
+        self._idle: list[httpcore.AsyncHTTP11Connection] = []
+        self._busy: set[httpcore.AsyncHTTP11Connection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises httpx's names for what httpcore raises."""
@@ -58,15 +54,45 @@ class Transport(httpx.AsyncBaseTransport):
             extensions=request.extensions,
         )
         try:
-            answer = await self._pool.handle_async_request(sent)
+            connection = await self._kept() or await self._connected(sent)
             try:
+                self._busy.add(connection)
+                answer = await connection.handle_async_request(sent)
                 content = await answer.aread()
-            finally:
                 await answer.aclose()
+            finally:
+                self._busy.remove(connection)
+                await self._keep_or_close(connection)
         except tuple(_HTTPX) as error:
             raise _HTTPX[type(error)](str(error)) from error
         return httpx.Response(answer.status, headers=answer.headers, content=content, extensions=answer.extensions)
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        await self._pool.aclose()
+        """Close every connection; a request that is under way fails."""
+        while self._idle:
+            await self._idle.pop().aclose()
+        for connection in self._busy:
+            await connection.aclose()
+
+    async def _kept(self) -> httpcore.AsyncHTTP11Connection | None:
+        """The connection that was idle for the shortest time, if it still stands."""
+        while self._idle:
+            if not self._idle[-1].has_expired():
+                return self._idle.pop()
+            await self._idle.pop().aclose()
+        return None
+
+    async def _connected(self, request: httpcore.Request) -> httpcore.AsyncHTTP11Connection:
+        origin, seconds = request.url.origin, request.extensions["timeout"]["connect"]
+        host = origin.host.decode("ascii")
+        stream = await connect(host, origin.port, seconds)
+        if self.tls is not None:
+            stream = await stream.start_tls(self.tls, host, seconds)
+        return httpcore.AsyncHTTP11Connection(origin, stream, keepalive_expiry=_KEPT_S)
+
+    async def _keep_or_close(self, connection: httpcore.AsyncHTTP11Connection) -> None:
+        # nothing here waits: a request that is stopped a second time closes its connection, too
+        if connection.is_idle() and len(self._idle) < _KEPT_IDLE:
+            self._idle.append(connection)
+        else:
+            await connection.aclose()

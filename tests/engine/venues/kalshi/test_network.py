@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -120,7 +120,7 @@ async def test_an_order_that_the_socket_would_hold_back_after_its_look_does_not_
     looks: list[str] = []
     order = LookedBody(b'{"ticker":"T"}', lambda: looks.append("look"))
     async with serving(deaf) as port:
-        stream = await network.Backend().connect_tcp("127.0.0.1", port)
+        stream = await network.connect("127.0.0.1", port, 1.0)
         with pytest.raises(httpcore.WriteTimeout):
             await stream.write(bytes(64 << 20), timeout=0.05)
         with order.sending(), pytest.raises(Denied, match="takes no bytes"):
@@ -178,14 +178,10 @@ async def test_a_refused_connection_sends_nothing(client: Callable[..., KalshiRe
 
 
 async def test_a_connection_that_nobody_accepts_sends_nothing(client: Callable[..., KalshiRest]) -> None:
-    with socket.socket() as full, contextlib.ExitStack() as stack:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):  # beyond its backlog the kernel drops every further SYN
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-        async with client(full.getsockname()[1]) as rest:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with full("127.0.0.1", port):
+        async with client(port) as rest:
             with pytest.raises(NotSent, match="ConnectTimeout"):
                 await rest.create_order(ORDER, allow)
 
@@ -248,7 +244,7 @@ async def test_a_connection_that_ends_before_the_order_left_sends_nothing(
 
 async def test_the_end_of_an_idle_connection_is_seen_before_the_event_loop_heard_of_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        stream = await network.Backend().connect_tcp(*server.getsockname())
+        stream = await network.connect(*server.getsockname(), 1.0)
         assert not stream.get_extra_info("is_readable")
         peer, _ = server.accept()
         peer.close()
@@ -265,7 +261,7 @@ async def test_bytes_that_nobody_asked_for_make_an_idle_connection_one_to_give_u
         await asyncio.Event().wait()
 
     async with serving(serve) as port:
-        stream = await network.Backend().connect_tcp("127.0.0.1", port)
+        stream = await network.connect("127.0.0.1", port, 1.0)
         assert not stream.get_extra_info("is_readable")
         more.set()
         await stream._wire.readable()
@@ -291,10 +287,100 @@ async def test_a_request_that_is_stopped_leaves_no_connection_behind(client: Cal
         await ended.wait()
 
 
+async def test_requests_that_are_stopped_at_any_moment_leave_no_connection_behind_them(
+    client: Callable[..., KalshiRest],
+) -> None:
+    lived: set[asyncio.StreamWriter] = set()
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lived.add(writer)
+        try:
+            await acknowledge(reader, writer)
+        finally:
+            lived.remove(writer)
+            ended.set()
+
+    async with serving(serve) as port, client(port) as rest:
+        for turns in [*range(40)] * 5:
+            sending = asyncio.create_task(rest.create_order(ORDER, allow))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+        assert (await rest.create_order(ORDER, allow)).order_id == "o-1"
+        async with asyncio.timeout(5.0):
+            while len(lived) > 1:
+                ended.clear()
+                await ended.wait()
+
+
 async def test_a_host_with_several_addresses_is_reached_at_the_one_that_answers() -> None:
     async with serving(acknowledge) as port:
-        stream = await network.Backend().connect_tcp("localhost", port, timeout=2.0)
+        stream = await network.connect("localhost", port, 2.0)
         assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+        await stream.aclose()
+
+
+@contextlib.contextmanager
+def full(address: str, port: int) -> Iterator[None]:
+    """An address at which nobody accepts: beyond its backlog the kernel drops every further SYN."""
+    with socket.socket() as taken, contextlib.ExitStack() as stack:
+        taken.bind((address, port))
+        taken.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(taken.getsockname())
+        yield
+
+
+async def test_an_address_that_does_not_answer_is_not_waited_for_and_one_that_refuses_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def found(host: str, port: int) -> list[str]:
+        return ["127.0.0.3", "127.0.0.2", "127.0.0.1"]
+
+    monkeypatch.setattr(network, "_addresses", found)
+    async with serving(acknowledge) as port:
+        with full("127.0.0.2", port):
+            stream = await network.connect("exchange", port, 1.0)
+            assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+            await stream.aclose()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(network._SECOND_ADDRESS_S / 2):
+                    await network.connect("exchange", port, 1.0)
+    monkeypatch.setattr(network, "_SECOND_ADDRESS_S", 60.0)
+    with pytest.raises(httpcore.ConnectError, match="Errno 111"):
+        await network.connect("exchange", port, 1.0)
+
+
+async def test_where_two_addresses_answer_at_once_one_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, ended, came = asyncio.Barrier(2), asyncio.Event(), []
+
+    async def found(host: str, port: int) -> list[str]:
+        return ["127.0.0.1", "127.0.0.1"]
+
+    reach = network._reach
+
+    async def together(address: str, port: int) -> network.Stream:
+        await both.wait()
+        return await reach(address, port)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(writer)
+        if not await reader.read(1):
+            ended.set()
+
+    monkeypatch.setattr(network, "_addresses", found)
+    monkeypatch.setattr(network, "_reach", together)
+    monkeypatch.setattr(network, "_SECOND_ADDRESS_S", 0.0)
+    async with serving(serve) as port, asyncio.timeout(5.0):
+        stream = await network.connect("exchange", port, 1.0)
+        await ended.wait()
+        assert len(came) == 2
+        assert not stream.get_extra_info("is_readable")
         await stream.aclose()
 
 
@@ -311,7 +397,7 @@ async def test_an_answer_in_many_small_pieces_and_one_of_many_megabytes_are_read
         writer.close()
 
     async with serving(serve) as port:
-        stream = await network.Backend().connect_tcp("127.0.0.1", port, timeout=1.0)
+        stream = await network.connect("127.0.0.1", port, 1.0)
         assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
         assert stream.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert not stream.get_extra_info("is_readable")
@@ -478,7 +564,8 @@ def test_the_environment_has_no_say_in_which_certificates_are_believed(
     from engine.venues.kalshi.transport import Transport
 
     monkeypatch.setenv("SSL_CERT_FILE", str(certified[1]))
-    believed = Transport(tls=True)._pool._ssl_context
+    believed = Transport(tls=True).tls
+    assert believed is not None
     assert believed.verify_mode is ssl.CERT_REQUIRED
     assert believed.check_hostname
     assert "127.0.0.1" not in str(believed.get_ca_certs())
