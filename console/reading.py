@@ -212,7 +212,9 @@ def _leaves(annotation: object) -> set[object]:
 
 def visible_kill(state: KillState) -> KillState:
     """The kill state with the text of people and journals made visible."""
-    rungs = tuple(RungSeen(rung.name, visible(rung.at, 40), visible(rung.by, 60)) for rung in state.rungs)
+    rungs = tuple(
+        RungSeen(rung.name, visible(rung.at, 40), visible(rung.by, 60), visible(rung.why, 200)) for rung in state.rungs
+    )
     return replace(
         state,
         reason=visible(state.reason, 200),

@@ -104,7 +104,10 @@ def as_text(snapshot: Snapshot) -> list[str]:
         f"orders    {snapshot.unreconciled or 'reconciled with the exchange'}",
         f"shadow    {'unknown' if book is None else f'{len(book.positions)} positions, {book.fills} fills'}",
     ]
-    rows += [f"rung      {rung.name} at {rung.at} by {rung.by}" for rung in snapshot.kill.rungs]
+    rows += [
+        f"rung      {rung.name} at {rung.at} by {rung.by}{f' ({rung.why})' if rung.why else ''}"
+        for rung in snapshot.kill.rungs
+    ]
     rows += [f"keeper    {snapshot.keeper_gone}"] if snapshot.keeper_gone else []
     rows += [
         f"file      {path}: {outcome}" for path, outcome in snapshot.documents.items() if outcome is not Outcome.OK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from console.lines import Line, Span, Tone, line, pad, spread, wrap
+from console.lines import Line, Span, Tone, fit, line, pad, spread, wrap
 from console.present.ages import clock_millis, clock_time
 from console.present.glyphs import Glyphs
 from console.snapshot import Snapshot, Trading
@@ -59,9 +59,10 @@ def ladder(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
             waiting = False
             continue
         told = _told(at, began, name)
-        rows.append(
-            line(Span(f" {glyphs.good} ", Tone.GOOD), pad(NAMES[name], 21), pad(told, 16), Span(rung.by, Tone.NOTE))
-        )
+        symbol, tone = (glyphs.stale, Tone.CAUTION) if rung.why else (glyphs.good, Tone.GOOD)
+        rows.append(line(Span(f" {symbol} ", tone), pad(NAMES[name], 21), pad(told, 16), Span(rung.by, Tone.NOTE)))
+        if rung.why:
+            rows.append(fit(line(Span(f"    {rung.why}", tone)), width, glyphs.cut))
     return [*rows, *_advice(snapshot, width)]
 
 

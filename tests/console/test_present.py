@@ -96,6 +96,17 @@ def test_the_ladder_shows_each_rung_with_its_time(states: States) -> None:
     assert "○ verified again       –" in shown
 
 
+def test_the_ladder_shows_what_must_be_known_with_a_rung(states: States) -> None:
+    killed = states["killed"]()
+    why = "never acknowledged, and nothing rests (cancel all: ReadTimeout)"
+    doubted = tuple(replace(rung, why=why if rung.name == "cancel_sent" else "") for rung in killed.kill.rungs)
+    shown = plain(rungs.ladder(replace(killed, kill=replace(killed.kill, rungs=doubted)), 60, UNICODE))
+    assert "◐ cancel sent          +13 ms" in shown
+    assert "    never acknowledged, and nothing rests (cancel all: Read…" in shown
+    assert "● verified again" in shown
+    assert "R releases" in shown
+
+
 @pytest.mark.parametrize(
     ("outcome", "word"),
     [

@@ -189,6 +189,15 @@ def test_the_kill_is_seen_as_soon_as_its_file_is_there(home: Home, reader: HomeR
     assert seen.rung("sentinel_durable")
 
 
+def test_what_must_be_known_with_a_rung_is_seen(home: Home, reader: HomeReader, clock: SimulatedClock) -> None:
+    placed = kill.engage(home, clock, why="test", via="console", by="mara")
+    record(home, clock, "rung", rung="cancel_sent", by="engine 7", kill_id=placed.kill_id, why="never \x1b[2J heard")
+    rung = reader.read().kill.rung("cancel_sent")
+    assert rung is not None
+    assert rung.why.isprintable()
+    assert rung.why.startswith("never")
+
+
 def test_each_later_rung_of_a_kill_is_seen_and_its_release(
     home: Home, reader: HomeReader, clock: SimulatedClock
 ) -> None:

@@ -107,6 +107,13 @@ def test_text_of_a_healthy_desk(states: States) -> None:
     assert "trading   may trade" in as_text(states["healthy"]())
 
 
+def test_text_of_a_kill_tells_what_must_be_known_with_a_rung(states: States) -> None:
+    killed = states["killed"]()
+    doubted = tuple(replace(rung, why="never acknowledged") for rung in killed.kill.rungs)
+    shown = as_text(replace(killed, kill=replace(killed.kill, rungs=doubted)))
+    assert sum("(never acknowledged)" in row for row in shown) == 5
+
+
 def test_a_home_that_is_program_source_is_refused(capsys: object) -> None:
     assert main(["--home", str(ROOT)]) == 78
     assert "holds program source" in capsys.readouterr().err  # type: ignore[attr-defined]
