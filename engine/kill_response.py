@@ -51,10 +51,10 @@ class KillResponse:
             self._answered, self.error = None, ""
         elif self._answered != (look.kill_id or look.reason):
             self._answered = look.kill_id or look.reason
-            self.halt_paper()
             answer = asyncio.get_running_loop().create_task(self._answer(look))
             self._answers.add(answer)
             answer.add_done_callback(self._ended)
+            self.halt_paper()  # last: whatever it raises, what is real is cancelled
         return look
 
     async def close(self) -> None:

@@ -91,6 +91,21 @@ async def test_paper_halts_before_anything_is_awaited(response: KillResponse, le
     await response.close()
 
 
+async def test_a_fault_of_the_paper_venue_keeps_no_order_alive(
+    response: KillResponse, venue: Any, leave: Any, until: Any, done: list[str]
+) -> None:
+    def fail() -> int:
+        raise KeyError("p-1")
+
+    response.halt_paper = fail
+    venue.rest_order("a")
+    leave.kill()
+    with pytest.raises(KeyError):
+        response.look()
+    await until(lambda: done)
+    assert venue.known == {}
+
+
 async def test_the_same_kill_is_answered_once_and_the_next_one_again(
     response: KillResponse, venue: Any, leave: Any, until: Any, done: list[str], paper: Paper
 ) -> None:
