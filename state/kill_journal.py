@@ -18,7 +18,7 @@ __all__ = ["RUNGS", "KillState", "RungSeen", "fold", "parse_event", "recent", "r
 
 RUNGS = ("sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2")
 CANCELLED = ("cancel_sent", "verified_2")
-"""Each tells that a cancel-all left before it; one whose answer was lost has only the second."""
+"""Before each a cancel-all may have left; where the exchange refused every one there is only the second."""
 FOUND, REPEATED, TOLD = range(3)
 """How well a line knows why: a sentinel was found, a kill met one that stood, the kill that placed it told."""
 
