@@ -92,7 +92,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def _keep_or_close(self, connection: httpcore.AsyncHTTP11Connection) -> None:
         # nothing here waits: a request that is stopped a second time closes its connection, too
-        if connection.is_idle() and len(self._idle) < _KEPT_IDLE:
+        surplus, _ = connection._h11_state.trailing_data  # would be taken for the answer to the next request
+        if connection.is_idle() and not surplus and len(self._idle) < _KEPT_IDLE:
             self._idle.append(connection)
         else:
             await connection.aclose()

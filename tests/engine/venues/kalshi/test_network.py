@@ -269,6 +269,21 @@ async def test_bytes_that_nobody_asked_for_make_an_idle_connection_one_to_give_u
         await stream.aclose()
 
 
+async def test_an_answer_too_many_answers_no_later_question(client: Callable[..., KalshiRest]) -> None:
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            asked.append(await head_of(reader))
+            says = b'{"exchange_active":true,"trading_active":%s}' % (b"true" if len(asked) == 1 else b"false")
+            writer.write((b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(says), says)) * 2)
+
+    async with serving(serve) as port, client(port) as rest:
+        assert (await rest.exchange_status()).trading_active
+        assert not (await rest.exchange_status()).trading_active
+    assert len(asked) == 2
+
+
 async def test_a_request_that_is_stopped_leaves_no_connection_behind(client: Callable[..., KalshiRest]) -> None:
     ended, came = asyncio.Event(), asyncio.Event()
 
