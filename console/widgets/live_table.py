@@ -119,12 +119,9 @@ class LiveTable(Pane, can_focus=True):
         """Cursor to the first or the last row."""
         self._go(0 if end < 0 else len(self.rows) - 1)
 
-    def on_focus(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
         """The cursor is seen while the table has the focus."""
-        self.redraw()
-
-    def on_blur(self) -> None:
-        """The cursor is seen while the table has the focus."""
+        super().watch_has_focus(_has_focus)
         self.redraw()
 
     @property

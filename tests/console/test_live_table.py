@@ -7,8 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from console.app import Console
-from console.lines import Span, line
+from console.lines import Span, line, text
 from console.messages import SnapshotArrived
+from console.present.glyphs import UNICODE
 from console.snapshot import Snapshot
 from console.widgets.palette import changed
 from console.widgets.positions import Positions
@@ -43,6 +44,19 @@ async def test_the_cursor_stays_on_its_row_through_sorts_inserts_and_removals(
             await pilot.pause()
             assert table.cursor == "KX-050 YES"
             assert table.current_row is not None and table.current_row.cells[0].text == "KX-050"
+
+
+async def test_the_cursor_comes_and_goes_with_the_focus_not_with_the_next_picture(
+    home: Home, clock: SimulatedClock, states: States
+) -> None:
+    app = Console(home, clock, first=states["healthy"]())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        table = app.screen.query_one(Positions)
+        for focused in (True, False):
+            app.screen.set_focus(table if focused else None)
+            await pilot.pause()
+            assert any(text(row).startswith(f" {UNICODE.here} ") for row in table._lines) == focused
 
 
 async def test_until_the_reader_moves_the_top_of_the_table_is_shown(
