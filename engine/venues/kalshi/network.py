@@ -22,7 +22,6 @@ _UNREAD: Final = 1 << 20
 """Bytes that may wait to be read; beyond, the exchange is made to wait."""
 _SECOND_ADDRESS_S: Final = 0.25
 """A host with several addresses is tried at the next when the first takes longer."""
-_NAMES: Final = {"client_addr": "sockname", "server_addr": "peername"}
 
 
 class _Wire(asyncio.Protocol):
@@ -150,10 +149,10 @@ class Stream(httpcore.AsyncNetworkStream):
         return Stream(self._wire, self._socket, made)
 
     def get_extra_info(self, info: str) -> Any:
-        """As httpcore's streams: ssl_object, client_addr, server_addr, socket, and is_readable for who keeps it."""
+        """is_readable, for who keeps it: whether it has ended, or has what nobody asked for. Else as asyncio's."""
         if info == "is_readable":
             return bool(self._wire.unread) or self._wire.ended or self._transport.is_closing() or self._news()
-        return self._transport.get_extra_info(_NAMES.get(info, info))
+        return self._transport.get_extra_info(info)
 
     def _news(self) -> bool:
         """Whether the kernel has what the loop has not seen yet: on an idle connection that is its end."""

@@ -334,7 +334,7 @@ async def test_requests_that_are_stopped_at_any_moment_leave_no_connection_behin
 async def test_a_host_with_several_addresses_is_reached_at_the_one_that_answers() -> None:
     async with serving(acknowledge) as port:
         stream = await network.connect("localhost", port, 2.0)
-        assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+        assert stream.get_extra_info("peername") == ("127.0.0.1", port)
         await stream.aclose()
 
 
@@ -361,7 +361,7 @@ async def test_an_address_that_does_not_answer_is_not_waited_for_and_one_that_re
     async with serving(acknowledge) as port:
         with full("127.0.0.2", port):
             stream = await network.connect("exchange", port, 1.0)
-            assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+            assert stream.get_extra_info("peername") == ("127.0.0.1", port)
             await stream.aclose()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(network._SECOND_ADDRESS_S / 2):
@@ -413,7 +413,7 @@ async def test_an_answer_in_many_small_pieces_and_one_of_many_megabytes_are_read
 
     async with serving(serve) as port:
         stream = await network.connect("127.0.0.1", port, 1.0)
-        assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+        assert stream.get_extra_info("peername") == ("127.0.0.1", port)
         assert stream.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert not stream.get_extra_info("is_readable")
         await stream.write(b"?")
