@@ -71,6 +71,8 @@ ACTIONS = (
     Action("palette", "ctrl+p", "palette", "find an action by name", footer=False, shown_key="ctrl+p"),
     Action("quit", "q", "quit", "leave; whatever runs goes on running"),
 )
+OPENS_TEXT = frozenset(action.key for action in ACTIONS if action.id in ("filter", "search"))
+"""The keys that may open a line to type in."""
 MISSING = {
     "pilot": "this build has no pilot runner yet: paper trading and the kill switch work, the pilot cannot be launched",
     "bundle": "this build has no bundle runner yet: the files of the day lie below the home",
@@ -106,7 +108,8 @@ _HEAD = (
 _FOOT = (
     "",
     "Lists: arrows or `j` `k`, `PgUp` `PgDn`, `Home` `End`; `Enter` opens a line. `Esc` closes, never quits;",
-    "`ctrl+c` quits. In a text field letters are text, `K` too: `Esc` first, then `K`.",
+    "`ctrl+c` quits. In a text field letters are text, `K` too: `Esc` first, then `K`, as fast as you like.",
+    "To a terminal `Alt-K` is the same as these two: it kills everywhere.",
     '`--read-only` removes every key whose danger is not "looks only", `K` too.',
     "Without the console: `flightdeck kill on`.",
     "",

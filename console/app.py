@@ -8,15 +8,14 @@ import signal
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from textual.app import ScreenStackError, SystemCommand, UnknownModeError
+from textual.app import SystemCommand
 from textual.binding import Binding
-from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.reactive import Reactive
 from textual.screen import Screen
 
-from console.actions import KILL, MISSING, Action, Needs, available
-from console.driver import KeyDriver, TakesKeys
+from console.actions import MISSING, Action, Needs, available
+from console.driver import KeyedApp
 from console.keepsakes import Keepsakes
 from console.lines import Tone
 from console.live import Live, Looks
@@ -40,7 +39,7 @@ STALLED_S = 4.0
 ENDED_BY = {signal.SIGHUP: 129, signal.SIGTERM: 143}
 
 
-class Console(TakesKeys):
+class Console(KeyedApp):
     """One home on screen."""
 
     CSS_PATH = "console.tcss"
@@ -59,11 +58,10 @@ class Console(TakesKeys):
         ascii_only: bool = False,
         first: Snapshot | None = None,
     ) -> None:
-        super().__init__(driver_class=KeyDriver)
+        super().__init__(available(read_only=read_only))
         self.home, self.clock = home, clock
         self.snapshot = first
         self.read_only = read_only
-        self.actions = available(read_only=read_only)
         self._possible = {action.id: action.needs is not Needs.RUNNER for action in self.actions}
         self.animation_level = "none"
         Pane.glyphs = ASCII if ascii_only else UNICODE
@@ -77,25 +75,6 @@ class Console(TakesKeys):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Ours comes last, after all that Textual does."""
         return [*super().get_line_filters(), self._sanitise]
-
-    async def on_event(self, event: Event) -> None:
-        """A key that a driver of another kind sent, as that of tests does."""
-        if not (isinstance(event, Key) and not event.is_forwarded and self.takes(event)):
-            await super().on_event(event)
-
-    def takes(self, pressed: Key) -> bool:
-        """Kill at once, in whatever thread, if that is the kill key and no letter of what somebody types."""
-        if pressed.key != KILL.key or KILL not in self.actions or self._types(pressed):
-            return False
-        self.action_kill()
-        return True
-
-    def _types(self, pressed: Key) -> bool:
-        try:
-            focused = self.focused
-        except (ScreenStackError, UnknownModeError):
-            return False  # there is no screen yet, or none any more
-        return focused is not None and focused.check_consume_key(pressed.key, pressed.character)
 
     def on_mount(self) -> None:
         """Screens, signals, and the threads that read."""
@@ -162,8 +141,11 @@ class Console(TakesKeys):
             self._tell(f"the console cannot read {self.home.root}: what you see is old. K still kills.", Tone.BAD)
 
     def _tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        if isinstance(self.screen, ConsoleScreen | Dialog):
-            self.screen.tell(text, tone)
+        """On the foremost screen that has a line for it, as soon as that has it."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ConsoleScreen | Dialog):
+                screen.call_later(screen.tell, text, tone)
+                return
 
     # Acting ------------------------------------------------------------------------------------------------------
 
@@ -172,7 +154,7 @@ class Console(TakesKeys):
         try:
             done = kill.engage(self.home, self.clock, why="K on the console", via="console")
         except kill.KillError as error:
-            self.post_message(KillTried(f"{error}", Tone.BAD))
+            self.post_message(KillTried(f"NOT KILLED: run `flightdeck down`; {error}", Tone.BAD))
             return
         said = "killed again: it was engaged already" if done.already else "kill switch engaged"
         self.post_message(KillTried(f"{said}{'; ' + done.unsynced if done.unsynced else ''}", Tone.CAUTION))
@@ -210,18 +192,15 @@ class Console(TakesKeys):
         if self.current_mode != mode and not isinstance(self.screen, Dialog):
             await self.switch_mode(mode)
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Type a filter."""
-        self._open_line("filter")
+        if isinstance(self.screen, ConsoleScreen):
+            await self.screen.ask("filter")
 
-    def action_search(self) -> None:
+    async def action_search(self) -> None:
         """Type what to search for, in the log."""
         if isinstance(self.screen, ConsoleScreen) and self.screen.searches:
-            self._open_line("search")
-
-    def _open_line(self, purpose: str) -> None:
-        if isinstance(self.screen, ConsoleScreen):
-            self.screen.ask(purpose)
+            await self.screen.ask("search")
 
     def action_next(self) -> None:
         """The next match upwards."""

@@ -54,7 +54,8 @@ class ConsoleScreen(Screen[None]):
     async def _add_filter_line(self) -> None:
         from console.widgets.filter_line import FilterLine
 
-        await self.mount(FilterLine(id="filter"), before=self.query_one(Flash))
+        if not self.query(FilterLine):
+            await self.mount(FilterLine(id="filter"), before=self.query_one(Flash))
 
     @abstractmethod
     def body(self) -> Iterator[Widget]:
@@ -67,10 +68,11 @@ class ConsoleScreen(Screen[None]):
     def jump(self, direction: int) -> None:
         """To the next match of the search, where there is one."""
 
-    def ask(self, purpose: str) -> None:
+    async def ask(self, purpose: str) -> None:
         """Open the line in which a filter or a search is typed."""
         from console.widgets.filter_line import FilterLine
 
+        await self._add_filter_line()
         self.query_one(FilterLine).open(purpose)
 
     def show(self, snapshot: Snapshot) -> None:

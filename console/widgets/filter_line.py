@@ -40,7 +40,11 @@ class FilterLine(Input):
             f"{purpose}: type, Enter keeps it, Esc shows all again (K is a letter here: Esc, then K kills)"
         )
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """A line that was left takes no letter any more."""
+        return self.display and super().check_consume_key(key, character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
@@ -48,9 +52,8 @@ class FilterLine(Input):
         if self.display:
             self.post_message(self.Wanted(self.value, self.purpose))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    async def action_submit(self) -> None:
         """Keep the filter, leave the line."""
-        event.stop()
         self._close(self.value)
 
     def action_give_up(self) -> None:

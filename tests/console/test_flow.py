@@ -112,6 +112,7 @@ async def test_a_kill_that_cannot_be_placed_says_what_else_stops_it(
         await pilot.press("K")
         await pilot.pause()
         assert "EROFS" in shown(app)
+        assert "NOT KILLED: run `flightdeck down`;" in shown(app), "also where there is little room"
 
 
 async def test_read_only_has_neither_the_keys_nor_the_words(home: Home, clock: SimulatedClock, states: States) -> None:

@@ -280,6 +280,52 @@ def test_k_in_a_text_field_of_a_real_terminal_is_a_letter_and_after_escape_it_ki
     screen.wait_for("KILLING")
 
 
+@pytest.mark.parametrize("keys", ["/KXCPI", "/\x1bK", "/KXCPI\rK", "\x1bK", "2sK\x1bK"], ids=repr)
+def test_keys_that_arrive_in_one_piece_mean_what_they_mean_one_by_one(home: Home, terminal: Start, keys: str) -> None:
+    """As from a line that stood still for a moment; a terminal sends Esc, K in one piece as it sends Alt-K."""
+    screen = terminal()
+    screen.wait_for("SHADOW POSITIONS")
+    screen.read(0.5)
+    screen.press(keys)
+    screen.read(1.5, lambda _: os.path.lexists(home.state / "kill_switch"))
+    assert os.path.lexists(home.state / "kill_switch") == (keys != "/KXCPI")
+    assert screen.child.poll() is None
+
+
+@pytest.mark.parametrize("key", ["/", "y", "D", "p", "\t", "?", "R", "K"], ids=repr)
+def test_no_key_pressed_before_anything_is_on_screen_ends_the_console(home: Home, terminal: Start, key: str) -> None:
+    screen = terminal()
+    for _ in range(12):
+        screen.press(key)
+        screen.read(0.05)
+    screen.press("\x1b")
+    screen.read(0.5)
+    screen.press("K")
+    screen.read(10.0, lambda got: b"KILLING" in screen.written + got)
+    assert b"KILLING" in screen.written
+    assert screen.child.poll() is None
+
+
+def test_escape_then_k_kills_while_the_event_loop_stands_still(home: Home, terminal: Start) -> None:
+    code = (
+        "import sys, time; from console.screens.overview import Overview\n"
+        "Overview.on_filter_line_wanted = lambda _, wanted: wanted.text and time.sleep(60)\n"
+        "from console.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    screen = terminal(argv=[sys.executable, "-c", code, "--home", str(home.root)])
+    screen.wait_for("SHADOW POSITIONS")
+    screen.read(0.5)
+    screen.press("/")
+    screen.wait_for("Enter keeps it")
+    screen.press("X")
+    screen.read(0.5)
+    screen.press("\x1b")
+    screen.read(0.5)
+    screen.press("K")
+    screen.read(3.0, lambda _: os.path.lexists(home.state / "kill_switch"))
+    assert os.path.lexists(home.state / "kill_switch")
+
+
 def test_a_read_only_console_has_no_kill_key_on_a_real_terminal_either(home: Home, terminal: Start) -> None:
     screen = terminal("--read-only")
     screen.wait_for("SHADOW POSITIONS")
