@@ -10,6 +10,7 @@ import asyncio
 import select
 import ssl
 from ipaddress import ip_address
+from itertools import zip_longest
 from socket import SOCK_STREAM
 from typing import Any, Final
 
@@ -185,11 +186,14 @@ async def connect(host: str, port: int, seconds: float) -> Stream:
 
 
 async def _addresses(host: str, port: int) -> list[str]:
+    """Both kinds in turn: where one leads nowhere, the other is not the last to be tried."""
     try:
         return [str(ip_address(host))]  # needs no thread to look it up
     except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        families: dict[int, dict[str, None]] = {}
+        for family, *_, address in await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM):
+            families.setdefault(family, {})[str(address[0])] = None
+        return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
 
 
 async def _first_of(addresses: list[str], port: int) -> Stream:

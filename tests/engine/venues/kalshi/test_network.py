@@ -371,6 +371,19 @@ async def test_an_address_that_does_not_answer_is_not_waited_for_and_one_that_re
         await network.connect("exchange", port, 1.0)
 
 
+async def test_addresses_of_both_kinds_are_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    six, four = ("::1", "::2", "::3"), ("127.0.0.1",)
+    told = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (each, 443, 0, 0)) for each in six]
+    told += [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in four]
+
+    async def getaddrinfo(*_: object, **__: object) -> list[object]:
+        return [*told, told[0]]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    assert await network._addresses("exchange", 443) == ["::1", "127.0.0.1", "::2", "::3"]
+    assert await network._addresses("127.0.0.9", 443) == ["127.0.0.9"]
+
+
 async def test_where_two_addresses_answer_at_once_one_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     both, ended, came = asyncio.Barrier(2), asyncio.Event(), []
 
