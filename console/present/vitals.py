@@ -62,7 +62,8 @@ def engine(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     rows = [title("ENGINE", head, shown=shown, width=width, glyphs=glyphs), *trouble(shown, width, glyphs)]
     if shown.value is not None:
         rows += faded(_beat(shown.value, snapshot, width, glyphs), shown)
-    return [*rows, *_supervisor(snapshot, glyphs)]
+    rows.insert(1 if snapshot.keeper_gone else len(rows), _supervisor(snapshot, glyphs))  # few rows may be seen
+    return rows
 
 
 def _head(snapshot: Snapshot, glyphs: Glyphs) -> Span:
@@ -124,20 +125,17 @@ def _errors(beat: Heartbeat, snapshot: Snapshot) -> Line:
     return line(_label("errors"), last)
 
 
-def _supervisor(snapshot: Snapshot, glyphs: Glyphs) -> list[Line]:
+def _supervisor(snapshot: Snapshot, glyphs: Glyphs) -> Line:
     keeper = snapshot.keeper
     if snapshot.keeper_gone:
-        return [line(_label("keeper"), Span(f"{glyphs.down} {snapshot.keeper_gone}", Tone.BAD))]
+        return line(_label("keeper"), Span(f"{glyphs.down} {snapshot.keeper_gone}", Tone.BAD))
     if keeper is None:
         wrong = snapshot.supervisor.outcome
-        return [
-            line(
-                _label("keeper"),
-                Span(f"no supervisor is heard ({snapshot.supervisor.entry.path} {wrong})", Tone.CAUTION),
-            )
-        ]
+        return line(
+            _label("keeper"), Span(f"no supervisor is heard ({snapshot.supervisor.entry.path} {wrong})", Tone.CAUTION)
+        )
     dot = Span(f" {glyphs.dot} ", Tone.NOTE)
     parts: list[Span | str] = [f"engine {keeper.engine}", dot, f"restarts {keeper.restarts}"]
     if keeper.last_exit:
         parts += [dot, f"last exit {keeper.last_exit}"]
-    return [line(_label("keeper"), *parts, dot, Span(f"pid {keeper.pid}", Tone.NOTE))]
+    return line(_label("keeper"), *parts, dot, Span(f"pid {keeper.pid}", Tone.NOTE))
