@@ -15,6 +15,8 @@ from textual.screen import Screen
 
 from console.actions import KILL, OPENS_TEXT, Action
 
+OPENS_WITHIN_S = 1.0
+"""A text field that is not there by then is not what a person types into."""
 ESCAPE_K = "alt+shift+k"
 """What Esc and then K, pressed within 0.1 s, are to a terminal; no text field takes them for a letter."""
 
@@ -37,7 +39,9 @@ class KeyedApp(App[int]):
     def takes(self, read: Key) -> bool:
         """In the thread that reads: kill at once if that is the kill key, and no letter of what somebody types."""
         left, self._left = self._left, read.key == "escape"
-        if self._kills(read, typed=not left and (self._opening is not None or self._types(read))):
+        opening = self._opening  # the loop may take it away at any time
+        opens = opening is not None and read.time - opening.time < OPENS_WITHIN_S
+        if self._kills(read, typed=not left and (opens or self._types(read))):
             return True
         if read.key in OPENS_TEXT and not self._types(read):
             self._opening = read

@@ -247,7 +247,8 @@ def test_k_is_on_disk_before_the_picture_says_so(home: Home, terminal: Start) ->
     assert os.path.lexists(home.state / "kill_switch")
 
 
-def test_k_kills_while_the_event_loop_stands_still(home: Home, terminal: Start) -> None:
+@pytest.mark.parametrize("before", ["", "/"], ids=["alone", "after a line that did not open"])
+def test_k_kills_while_the_event_loop_stands_still(home: Home, terminal: Start, before: str) -> None:
     """As behind a terminal that takes no more output, or under a picture that takes long."""
     code = (
         "import sys, time; from console.app import Console\n"
@@ -257,6 +258,8 @@ def test_k_kills_while_the_event_loop_stands_still(home: Home, terminal: Start) 
     screen = terminal(argv=[sys.executable, "-c", code, "--home", str(home.root)])
     screen.wait_for("READING")
     screen.read(1.0)
+    screen.press(before)
+    screen.read(1.2)
     screen.press("K")
     screen.read(10.0, lambda _: os.path.lexists(home.state / "kill_switch"))
     assert os.path.lexists(home.state / "kill_switch")
