@@ -67,7 +67,8 @@ class KeyedApp(App[int]):
         return True
 
     def _types(self, pressed: Key) -> bool:
-        focused = self._seen.focused if self._seen is not None else None
+        screen = self._seen
+        focused = screen.focused if screen is not None else None
         return focused is not None and focused.check_consume_key(pressed.key, pressed.character)
 
     @property
