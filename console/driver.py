@@ -58,7 +58,8 @@ class KeyedApp(App[int]):
         if self._kills(pressed, typed=self._types(pressed)) or self._seen is None:
             return True
         await self._seen._mounted_event.wait()  # what a key acts on must be there
-        return not self._types(pressed) and self.app_focus and await self._check_bindings(pressed.key)
+        self.app_focus = True  # whose key it is, whatever the terminal said of its window
+        return not self._types(pressed) and await self._check_bindings(pressed.key)
 
     def _kills(self, pressed: Key, *, typed: bool) -> bool:
         if KILL not in self.actions or not (pressed.key == ESCAPE_K or (pressed.key == KILL.key and not typed)):
