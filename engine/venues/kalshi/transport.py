@@ -71,7 +71,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Close every connection; a request that is under way fails."""
         while self._idle:
             await self._idle.pop().aclose()
-        for connection in self._busy:
+        for connection in tuple(self._busy):
             await connection.aclose()
 
     async def _kept(self) -> httpcore.AsyncHTTP11Connection | None:
