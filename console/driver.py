@@ -28,9 +28,9 @@ class KeyedApp(App[int]):
         super().__init__(driver_class=KeyDriver)
         self.actions = actions
         self._left = False
-        """Whether the key read last was Esc, after which nobody types any more;"""
+        """Whether the key read last was Esc: after it nobody types any more."""
         self._opening: Key | None = None
-        """the key that was read and may open a text field as soon as it is handled."""
+        """A key that was read and may open a text field as soon as it is handled."""
 
     def action_kill(self) -> None:
         """Engage, in whatever thread."""
