@@ -14,7 +14,7 @@ class KillEvent(JournalLine):
 
     act: Literal["engaged", "again", "rung", "left", "disarmed", "cleared", "started", "refused", "flatten"]
     kill_id: str | None = None
-    """Identity of the sentinel (inode and mtime); None for acts outside a kill."""
+    """Identity of the sentinel (inode and time of change); None for acts outside a kill."""
     rung: Rung | None = None
     left: int | None = None
     """Orders still resting, of a flatten positions still held; None: unknown."""

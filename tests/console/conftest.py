@@ -152,16 +152,21 @@ WriteDocument = Callable[..., None]
 
 @pytest.fixture
 def write(home: Home, clock: SimulatedClock) -> WriteDocument:
-    """Writes a document as its writer would, `age_s` seconds ago."""
+    """Writes a document as its writer would, `age_s` seconds ago by the clock of the test, its file included."""
 
     def write_document(entry: Document, value: DocumentModel, age_s: float = 0.0, **more: Any) -> None:
+        written_at = clock.now() - timedelta(seconds=age_s)
         envelope = {
             "boot_id": clock.boot_id(),
             "seq": clock.boottime_ns() - round(age_s * 1e9),
-            "written_at": stamp(clock.now() - timedelta(seconds=age_s)),
+            "written_at": stamp(written_at),
         }
         body = {**json.loads(value.model_dump_json()), **envelope, **more}
-        home.path(entry).write_text(json.dumps(body), encoding="utf-8")
+        new = home.path(entry).with_name(".new")
+        new.write_text(json.dumps(body), encoding="utf-8")
+        second = int(written_at.timestamp()) - 1  # at rest already: no clock of this machine decides what is read again
+        os.utime(new, (second, second))
+        new.replace(home.path(entry))
 
     return write_document
 

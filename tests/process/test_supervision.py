@@ -23,13 +23,13 @@ def another_engine_beats(desk: Desk, than: int) -> bool:
 
 
 def test_an_engine_that_hangs_is_dumped_ended_and_started_again(desk: Desk) -> None:
-    desk.exchange(supervisor={"hang_s": 2.0, "heartbeat_s": 1.0, "backoff_base_s": 0.1})
+    desk.exchange(supervisor={"hang_s": 4.0, "heartbeat_s": 1.0, "backoff_base_s": 0.1})
     desk.up()
     hung = desk.signal("engine", signal.SIGSTOP)
     desk.wait_for("no permit without a heart", lambda: not desk.path("state/permit.json").exists())
     desk.wait_for("another engine beats", lambda: another_engine_beats(desk, hung))
     assert hung not in desk.processes()
-    assert f"engine {hung}: no heartbeat for 2 s; ended" in desk.events("ENGINE_UNRESPONSIVE")[0]["message"]
+    assert f"engine {hung}: no heartbeat for 4 s; ended" in desk.events("ENGINE_UNRESPONSIVE")[0]["message"]
     assert [event["details"]["exit_class"] for event in desk.events("TRADING_ENGINE_EXITED")] == ["unresponsive"]
     desk.wait_for("it trades again", lambda: desk.document("gate")["open"])
     assert desk.run("down") == 0

@@ -14,7 +14,7 @@ import websockets
 
 from .test_exchange_process import TICKER, Client, Start, command, start
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
 __all__ = ["start"]
 POST = "POST /portfolio/events/orders"
 
@@ -65,7 +65,7 @@ def test_an_order_without_an_answer_rests_or_does_not(
 
 
 def test_a_late_order_is_taken_after_its_client_gave_up(client: Faulty) -> None:
-    client.give("late_ms", 300, where=POST)
+    client.give("late_ms", 1_500, where=POST)
     headers = client.headers("POST", "/trade-api/v2/portfolio/events/orders")
     body = {"ticker": TICKER, "client_order_id": "late", "side": "bid", "count": "1.00", "price": "0.0100"}
     body |= {"time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross"}
