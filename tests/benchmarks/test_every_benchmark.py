@@ -27,7 +27,7 @@ TINY: dict[str, dict[str, float]] = {
 }  # fmt: skip
 LONG = {"console", "engine"}
 """A quarter of a minute each, even tiny: run with the storms."""
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 
 def test_every_benchmark_is_tried_here() -> None:

@@ -18,7 +18,7 @@ from state.clock import SystemClock, stamp
 from state.home import Document, Home
 from state.models.gate import GateLine, GateReport
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., Any]
 

@@ -16,7 +16,6 @@ from state.home import Home
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.xdist_group("process"),
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
 ]
 ROOT = Path(__file__).parents[2]

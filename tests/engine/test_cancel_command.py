@@ -102,7 +102,6 @@ async def test_a_listing_that_gets_no_answer_stays_and_says_why(
 
 
 @pytest.mark.process
-@pytest.mark.xdist_group("exchange")
 @pytest.mark.parametrize("redirection", ["| true", ">/dev/full", ">&-", ""], ids=["gone", "full", "closed", "read"])
 def test_it_tries_until_its_time_is_over_and_tells_each_problem_once(home: Home, redirection: str) -> None:
     configure(home, NOBODY)

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
 HOUSE = {0, 1, 2, 69, 74, 75, 78}
 COMMANDS = (

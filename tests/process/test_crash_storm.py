@@ -27,7 +27,7 @@ from tests.process.storms import grown, storm_of
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks")]
 
 ENUMERATED = 20
 """Of the path's lines, evenly spread, in `make test`; the storm takes every one."""

@@ -15,7 +15,7 @@ from state.home import Document, Home
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(180)]
 
 DOCUMENTS = tuple(Home.documents())
 RUNNING = ("engine", "up", "demo")

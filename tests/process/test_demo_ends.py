@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.process.conftest import Desk, Terminal
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(90)]
 
 ROOT = Path(__file__).resolve().parents[2]
 

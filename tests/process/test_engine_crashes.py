@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks")]
 
 UNBRAKED = {
     "brake": False,

@@ -26,7 +26,7 @@ from tests.process.conftest import Desk
 from tests.process.exchange_rig import Rig, rig
 from tests.process.trader import Trader
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(60)]
 
 CREATES = "POST /portfolio/events/orders"
 ANSWER_S = 0.2

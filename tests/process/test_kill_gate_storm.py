@@ -32,7 +32,7 @@ from tests.process.trader import Trader
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(120)]
 
 REST = "engine/venues/kalshi/rest.py"
 LOOKED = "            left = True\n"

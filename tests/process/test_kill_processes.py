@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.process.conftest import Desk, Terminal
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(150)]
 
 RUNGS = ["sentinel_durable", "engine_denied", "cancel_sent", "verified_1", "verified_2"]
 

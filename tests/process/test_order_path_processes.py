@@ -20,7 +20,7 @@ from state.clock import SystemClock
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks")]
 
 
 def by_hand(desk: Desk, ticker: str, price: int, count: int, side: BookSide = BookSide.BID) -> OrderAck:

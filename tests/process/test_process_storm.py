@@ -23,7 +23,7 @@ from tests.process.storms import storm_of
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks")]
 
 VICTIMS = (("engine",), ("up",), ("up",), ("console",), ("exchange",), ("engine", "up"), ("engine", "up", "exchange"))
 EARLY = 0.4

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(120)]
 
 
 def another_engine_beats(desk: Desk, than: int) -> bool:

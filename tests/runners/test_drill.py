@@ -16,7 +16,7 @@ from state.home import Home
 from state.kill_journal import RUNGS, fold
 from state.lock import Lock
 
-ON_PROCESSES = [pytest.mark.process, pytest.mark.xdist_group("process"), pytest.mark.timeout(300)]
+ON_PROCESSES = [pytest.mark.process, pytest.mark.timeout(300)]
 
 
 def run(home: Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ import pytest
 from state.home import Home
 from state.journal import Follower, JournalWriter, last_lines, read_all
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 APPEND_FOR_EVER = """
 import sys

@@ -16,7 +16,7 @@ from state.clock import SimulatedClock
 from state.home import Home
 from state.lock import Held, Lock, holder, live_homes, start_id
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 HOLD = """
 import sys

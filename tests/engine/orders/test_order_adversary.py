@@ -26,7 +26,7 @@ from engine.venues.kalshi.wire import BookSide, Intent, NewOrder, TimeInForce
 from state.home import Home
 from tests.engine.orders.real_exchange import CREATES, Exchange, Run
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
+pytestmark = pytest.mark.process
 
 ENDED = {OrderStatus.CANCELED: State.CANCELLED, OrderStatus.EXECUTED: State.FILLED}
 

@@ -18,7 +18,7 @@ from engine.venues.kalshi.rest import KalshiRest
 from state.home import Home
 from tests.engine.orders.real_exchange import CREATES, Exchange, Run
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

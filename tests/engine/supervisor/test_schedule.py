@@ -133,7 +133,6 @@ async def test_without_a_table_there_is_nothing_to_keep(home: Home, emit: Any) -
 
 
 @pytest.mark.process
-@pytest.mark.xdist_group("process")
 async def test_a_real_command_runs_on_this_home(home: Home, emit: Any, until: Any) -> None:
     schedule = Schedule(home, (ScheduledRun(command="files", every_s=3_600),), emit)
     keeping = asyncio.create_task(schedule.keep())
@@ -144,7 +143,6 @@ async def test_a_real_command_runs_on_this_home(home: Home, emit: Any, until: An
 
 
 @pytest.mark.process
-@pytest.mark.xdist_group("process")
 def test_a_tied_command_is_ended_by_the_kernel_when_its_starter_is_killed(tmp_path: Any) -> None:
     lived = tmp_path / "pid"
     child = f"import os, time; open({str(lived)!r}, 'w').write(str(os.getpid())); time.sleep(600)"

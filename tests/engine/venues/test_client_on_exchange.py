@@ -36,7 +36,7 @@ from engine.venues.kalshi.signing import Signer
 from engine.venues.kalshi.wire import BookSide, Intent, NewOrder, TimeInForce, to_wire
 from state.clock import SystemClock
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
+pytestmark = pytest.mark.process
 
 RUN = "import sys; from engine.venues.simulated.main import main; sys.exit(main(sys.argv[1:]))"
 FAMILIES = {"KXCPI", "KXJOBLESSCLAIMS", "KXTNOTED", "KXHIGHNY", "KXAAAGASW"}

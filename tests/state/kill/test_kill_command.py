@@ -22,7 +22,7 @@ from state.lock import Lock
 if TYPE_CHECKING:
     from tests.state.kill.conftest import Trading
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 PROJECT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ from state.home import Home
 if TYPE_CHECKING:
     from tests.state.kill.conftest import Trading
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 LOOK = """
 import json, sys

@@ -335,7 +335,6 @@ for line in sys.stdin:
 
 
 @pytest.mark.process
-@pytest.mark.xdist_group("process")
 def test_k12_of_processes_that_kill_and_clear_at_once_the_kill_wins(tmp_path: Path, clock: SimulatedClock) -> None:
     """Unless the clear came after the kill altogether: then the kill met the first one, and the clear knew of it."""
     environ = {**os.environ, "PYTHONPATH": os.fspath(Path(__file__).parents[3])}

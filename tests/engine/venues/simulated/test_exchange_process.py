@@ -22,7 +22,7 @@ import websockets
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
+pytestmark = pytest.mark.process
 REFERENCE = Path(__file__).resolve().parents[5] / "shared" / "data"
 TICKER = "KXHIGHNY-26NOV18-B44.5"
 

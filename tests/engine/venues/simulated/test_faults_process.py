@@ -14,7 +14,7 @@ import websockets
 
 from .test_exchange_process import TICKER, Client, Start, command, start
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
+pytestmark = pytest.mark.process
 __all__ = ["start"]
 POST = "POST /portfolio/events/orders"
 

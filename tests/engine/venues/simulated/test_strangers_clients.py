@@ -20,7 +20,7 @@ from engine.venues.simulated.instants import SECOND, parse_rfc3339
 
 from .test_exchange_process import TICKER, Start, start
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("exchange")]
+pytestmark = pytest.mark.process
 __all__ = ["start"]
 SERIES = TICKER.partition("-")[0]
 
