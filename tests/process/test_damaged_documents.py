@@ -1,4 +1,4 @@
-"""Every document damaged in every way while a demo runs: its writer heals it, everybody goes on (acceptance 5)."""
+"""Every document damaged in every way while a demo runs: its writer heals it, everybody goes on."""
 
 from __future__ import annotations
 

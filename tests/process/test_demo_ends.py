@@ -1,4 +1,4 @@
-"""However a demo ends, nothing of it stays; and what it refuses to start on (issue 2, "What a person gets")."""
+"""However a demo ends, nothing of it stays; and what it refuses to start on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo without a terminal, run as a stranger would (issue 2, acceptance 2)."""
+"""The demo without a terminal, run as a stranger would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine killed at random moments, and the brake on crash loops (issue 2, acceptance 7)."""
+"""The engine killed at random moments, and the brake on crash loops."""
 
 from __future__ import annotations
 

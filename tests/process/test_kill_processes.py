@@ -1,4 +1,4 @@
-"""The kill switch against running processes, by every way there is to reach it (issue 2, acceptance 3)."""
+"""The kill switch against running processes, by every way there is to reach it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real orders through crashes, strangers and FLATTEN, on the demo's processes (issue 3, the order path)."""
+"""Real orders through crashes, strangers and FLATTEN, on the demo's processes."""
 
 from __future__ import annotations
 
