@@ -26,19 +26,26 @@ Trace = Callable[[FrameType, str, Any], Any]
 def record(into: Path) -> None:
     """Append each line of the order path to `into` when it runs for the first time."""
     seen: set[str] = set()
-    fd = os.open(into, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
 
     def line(file: str, number: int) -> None:
         point = f"{file}:{number}"
         if point not in seen:
             seen.add(point)
-            os.write(fd, f"{point}\n".encode())
+            _note(into, point)
 
     _trace(WATCHED, line)
 
 
-def kill_at(point: str, latest_s: float | None = None, number: signal.Signals = signal.SIGKILL) -> None:
-    """Die before the line of `point` runs (or get `number`); `latest_s` from now at the latest, wherever that is."""
+def kill_at(
+    point: str,
+    latest_s: float | None = None,
+    number: signal.Signals = signal.SIGKILL,
+    reached: Path | None = None,
+) -> None:
+    """Die before the line of `point` runs (or get `number`), and note in `reached` that it came so far.
+
+    `latest_s` from now at the latest, wherever that is.
+    """
     file, place, hit = point.split(":")
     wanted, left = int(place), int(hit)
 
@@ -47,6 +54,8 @@ def kill_at(point: str, latest_s: float | None = None, number: signal.Signals = 
         if at == wanted:
             left -= 1
             if not left:
+                if reached is not None:
+                    _note(reached, point)
                 os.kill(os.getpid(), number)
 
     _trace((file,), line)
@@ -54,6 +63,12 @@ def kill_at(point: str, latest_s: float | None = None, number: signal.Signals = 
         last = threading.Timer(latest_s, os.kill, (os.getpid(), number))
         last.daemon = True
         last.start()
+
+
+def _note(into: Path, point: str) -> None:
+    fd = os.open(into, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    os.write(fd, f"{point}\n".encode())
+    os.close(fd)
 
 
 def next_point(points: Path) -> str | None:

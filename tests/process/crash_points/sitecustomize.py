@@ -14,4 +14,4 @@ if "engine" in sys.orig_argv and "CRASH_POINTS" in os.environ:
     elif (point := next_point(folder / "points")) is not None:
         latest = os.environ.get("CRASH_LATEST_S")
         number = signal.Signals[os.environ.get("CRASH_SIGNAL", "SIGKILL")]
-        kill_at(point, None if latest is None else float(latest), number)
+        kill_at(point, None if latest is None else float(latest), number, folder / "reached")
