@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +15,24 @@ from engine.venues.kalshi.events import Fill, UserOrder
 from engine.venues.kalshi.wire import BookSide, NewOrder
 from state.clock import SimulatedClock
 from state.events import EventType
+from state.home import Home
 
 
-async def test_the_intent_is_on_disk_before_the_body_leaves(run: Any, exchange: Any) -> None:
+async def test_the_intent_is_on_disk_before_the_body_leaves(run: Any, exchange: Any, monkeypatch: Any) -> None:
     seen: list[list[str]] = []
-    exchange.on_body = lambda _: seen.append(run.acts())
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(fd: int) -> None:
+        fsync(fd)
+        synced.append(os.fstat(fd).st_size)
+
+    def leaves(_: NewOrder) -> None:
+        seen.append(run.acts())
+        assert synced[-1] == run.home.path(Home.intents).stat().st_size
+
+    monkeypatch.setattr("state.journal.os.fsync", noted)
+    exchange.on_body = leaves
     order = await run.place()
     assert seen == [["intent"]]
     assert run.acts() == ["intent", "acknowledged"]
