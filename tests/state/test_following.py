@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,18 @@ def test_d10_what_never_ends_is_skipped_and_counted(path: Path) -> None:
             break
     assert found == [b"before", b"after"]
     assert skipped == LONGEST_LINE + 5_000_001
+
+
+def test_d10_a_burst_of_a_million_lines_is_handed_over_piece_by_piece(path: Path) -> None:
+    append(path, b"".join(b"%d\n" % number for number in range(1_000_000)))
+    follower, number = Follower(path, 0), 0
+    tracemalloc.start()
+    while (batch := follower.poll()).lines:
+        assert batch.lines == [b"%d" % each for each in range(number, number + len(batch.lines))]
+        number += len(batch.lines)
+    assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    tracemalloc.stop()
+    assert number == 1_000_000
 
 
 def test_a_shared_journals_empty_lines_are_no_lines(path: Path) -> None:

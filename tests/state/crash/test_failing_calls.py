@@ -25,7 +25,7 @@ ALL = ("openat", "write", "fsync", "close", "ftruncate", *NAMES)
 CAN_FAIL_WITH = {
     "EIO": ALL,
     "ENOSPC": ("openat", "write", "fsync", "close", *NAMES),
-    "EDQUOT": ("openat", "write", "rename", "renameat", "mkdir"),
+    "EDQUOT": ("openat", "write", "fsync", "close", "rename", "renameat", "renameat2", "mkdir"),
     "EROFS": ("openat", *NAMES),
     "EINTR": ("openat", "write", "fsync", "close"),
 }

@@ -172,7 +172,7 @@ def test_k07_without_any_file_to_rename_a_full_disk_is_told(
     assert "ENOSPC" in told
 
 
-def test_k07_on_a_disk_remounted_read_only_the_kill_is_refused_loudly_and_the_permit_runs_out(
+def test_k07_on_a_disk_remounted_read_only_the_kill_is_refused_loudly(
     child: Callable[..., Any], private_mounts: tuple[str, ...], tmp_path: os.PathLike[str]
 ) -> None:
     code = MOUNTED + KILLED.format(prepare="sentinel.prepare(home)", fill='mount("-o", "remount,ro", root)')
@@ -182,6 +182,39 @@ def test_k07_on_a_disk_remounted_read_only_the_kill_is_refused_loudly_and_the_pe
     assert not engaged
     assert "EROFS" in told
     assert "no order leaves after 15 s" in told
+
+
+READ_ONLY = """
+from state import permit
+from state.clock import SimulatedClock, stamp
+clock = SimulatedClock(clock.now())
+anchor = sentinel.Anchor(home)
+about = {"boot_id": clock.boot_id(), "seq": clock.boottime_ns(), "arming_id": "arming-1", "supervisor": "1-2"}
+about |= {"build": "b", "config_hash": "c"}
+def renew():
+    life = {"life_s": 15.0, "mode": "simulated", "written_at": stamp(clock.now())}
+    permit.write_sealed(anchor, permit.PERMIT, about | life, durable=False)
+permit.write_sealed(anchor, permit.ARMED, about | {"by": "ann"}, durable=False)
+renew()
+mount("-o", "remount,ro", root)
+reader = permit.LeaveReader(anchor, clock, permit.Identity("b", "c"))
+before, told = reader.look().granted, ""
+try: renew()
+except OSError as error: told = str(error)
+clock.advance(15.001)
+after = reader.look()
+print(json.dumps([before, told, after.granted, after.permit_reason]))
+"""
+
+
+def test_k07_on_a_disk_remounted_read_only_no_permit_is_renewed_and_the_last_one_runs_out(
+    child: Callable[..., Any], private_mounts: tuple[str, ...], tmp_path: os.PathLike[str]
+) -> None:
+    before, told, after, reason = child(MOUNTED + READ_ONLY, os.fspath(tmp_path), "size=64k", prefix=private_mounts)
+
+    assert (before, after) == (True, False)
+    assert "Read-only file system" in told
+    assert "ran out" in reason
 
 
 def test_k07_a_full_disk_cannot_clear_what_it_could_not_kill_again(

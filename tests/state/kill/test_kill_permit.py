@@ -1,4 +1,4 @@
-"""K-03, K-04, K-05, K-09: silence, absence, age, damage and doubt about start or permit all mean: nothing may leave."""
+"""K-03, K-04, K-05, K-09, D-04: silence, absence, age, damage and doubt about start or permit all mean: no leave."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from state import permit
+from state import kill, permit
 from state.clock import NANOS, SimulatedClock
+from state.kill_journal import fold
 
 if TYPE_CHECKING:
     from tests.state.kill.conftest import Trading
@@ -221,6 +222,21 @@ def test_k09_a_step_of_the_wall_clock_neither_ends_nor_lengthens_a_permit(tradin
     assert not reader.look().granted
 
 
+@pytest.mark.parametrize("step", [*WALL, *(-each for each in WALL)], ids=str)
+def test_k09_a_step_of_the_wall_clock_lowers_no_kill_and_shortens_no_wait(trading: Trading, step: timedelta) -> None:
+    home, clock = trading.home, trading.clock
+    kill.engage(home, clock, why="drill", via="test")
+    kill.record(home, clock, "rung", by="engine", rung="cancel_sent", kill_id=None)
+    before = fold(home, clock)
+
+    clock.wall += step
+    assert fold(home, clock) == before
+    assert kill.clear(home, clock, reason="over", kill_id=before.kill_id) == []
+
+    trading.supervise()
+    assert "for 60 s" in kill.start(home, clock, wait_after_cancel_s=60.0)[0]
+
+
 @pytest.mark.parametrize("trouble", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
 def test_k08_trouble_in_reading_gives_no_leave_and_is_forgotten_with_its_cause(
     trading: Trading, monkeypatch: pytest.MonkeyPatch, trouble: Exception
@@ -265,6 +281,20 @@ def test_a_home_that_moved_away_gives_no_leave_once_its_anchor_is_closed(trading
 
 def test_a_sealed_file_is_private_and_leaves_nothing_beside_it(trading: Trading) -> None:
     assert trading.permit.stat().st_mode & 0o777 == 0o640
+    assert sorted(os.listdir(trading.home.state)) == [permit.ARMED, permit.PERMIT]
+
+
+@BOTH
+def test_d04_a_short_write_is_an_error_and_the_old_file_stays(
+    trading: Trading, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, before = os.write, (trading.home.state / name).read_bytes()
+    monkeypatch.setattr(os, "write", lambda fd, body: write(fd, body[:1]))
+
+    with pytest.raises(OSError, match="short write"):
+        (trading.arm if name == permit.ARMED else trading.permits)(by="bob")
+
+    assert (trading.home.state / name).read_bytes() == before
     assert sorted(os.listdir(trading.home.state)) == [permit.ARMED, permit.PERMIT]
 
 
