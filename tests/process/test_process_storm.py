@@ -33,6 +33,8 @@ HARMED = 0.1
 KILLED = 0.3
 """The share of rounds before whose deaths a kill is engaged."""
 MOST_CHANGES = 25
+LONG_FROZEN = 2
+"""A seed by which the first freeze lasts for three seconds beyond the permit's life, nearly."""
 
 
 def lines_of_account(rig: Rig) -> list[dict[str, object]]:
@@ -81,6 +83,27 @@ def test_k11_p01_whoever_is_killed_whenever_nothing_is_doubled_orphaned_lowered_
         assert desk.run("down") == 0
         storm.close()
     assert [file.name for file in desk.path("state").iterdir() if ".corrupted." in file.name] == []
+
+
+@pytest.mark.timeout(120)
+def test_k11_when_a_supervisor_freezes_its_engine_lives_on_and_sends_nothing_once_the_permit_has_run_out(
+    desk: Desk,
+) -> None:
+    """What the storm does now and then, and here for sure to a desk that sends all the time."""
+    with rig(desk, speed=10.0) as made:
+        write_config(made, supervisor=STORMY, engine=ENGINE)
+        storm = Storm(made, random.Random(LONG_FROZEN), "a frozen supervisor")
+        storm.bring_up()
+        storm.trade()
+        sent = len(made.tap.left)
+        storm.wait("it sends", lambda: len(made.tap.left) > sent)
+        engine, cycle = storm.running("engine"), desk.document("bot_heartbeat")["cycle"]
+        storm.freeze_supervisor()
+        assert storm.running("engine") == engine
+        assert desk.document("bot_heartbeat")["cycle"] > cycle + 4
+        sent = len(made.tap.left)
+        storm.wait("it sends again", lambda: len(made.tap.left) > sent)
+        storm.close()
 
 
 def all_ended(rig: Rig) -> bool:
