@@ -16,7 +16,12 @@ from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-WATCHED = ("engine/orders/", "engine/venues/kalshi/http.py", "engine/venues/kalshi/rest.py", "state/journal.py")
+CLIENT = ("http", "looked", "network", "rest", "signing", "transport")
+WATCHED = (
+    *("engine/orders/", "engine/last_look.py", "state/journal.py"),
+    *(f"engine/venues/kalshi/{name}.py" for name in CLIENT),
+)
+"""From the intent over signature, last look and socket to the answer, and the journal written before and after."""
 CO_OPTIMIZED = 1
 """Of functions; module and class bodies run on import, which is no step of the path."""
 
