@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from engine.account import Account
-from engine.market.money import ONE_CONTRACT
+from engine.market.money import ONE_CONTRACT, Count
 from engine.orders.identity import account_of
 from engine.orders.journal import OrderJournal
 from engine.orders.life import Order, State
@@ -36,6 +36,7 @@ ANSWER_S = 0.2
 REQUEST_LIFE_S = 0.6
 PATIENCE_S = 15.0
 CENT = 100
+FILLS = {State.PARTLY_FILLED, State.ENDING, State.FILLED}
 
 
 class Trader:
@@ -74,18 +75,28 @@ class Trader:
                 await asyncio.sleep(0.002)
         await self.agree()
         await self.find_market()
+        self.feed.add_markets([self.ticker])
 
     async def find_market(self) -> None:
         """Where a bid at one cent rests."""
         markets = await self.rest.markets(status="open", series_ticker="KXHIGHNY")
         self.ticker = max(markets, key=lambda market: market.yes_bid or 0).ticker
 
-    async def rests(self) -> Order:
+    async def rests(self, ticker: str = "") -> Order:
         """Send a bid at one cent."""
-        return await self.path.place(Wish(self.ticker, Intent.BUY_YES, CENT, ONE_CONTRACT), "start-1", _nothing)
+        return await self.path.place(
+            Wish(ticker or self.ticker, Intent.BUY_YES, CENT, ONE_CONTRACT), "start-1", _nothing
+        )
 
     async def partly_filled(self) -> Order:
         """Send bids for one contract more than is offered, until one is filled in part."""
+        return await self._bought(beyond=ONE_CONTRACT)
+
+    async def filled(self) -> Order:
+        """Send bids for what is offered, until one is filled; perhaps nobody has told of its fills yet."""
+        return await self._bought(beyond=0)
+
+    async def _bought(self, beyond: Count) -> Order:
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 markets = await self.rest.markets(status="open", series_ticker="KXHIGHNY")
@@ -95,9 +106,9 @@ class Trader:
                     ((ticker, book.asks[0]) for ticker, book in books.items() if book.asks), key=lambda each: each[1][1]
                 )
                 expires = self.path.market_clock.now() + timedelta(minutes=5)
-                bid = NewOrder(self.path.ids.next(), ticker, BookSide.BID, price, size + ONE_CONTRACT, expires=expires)
+                bid = NewOrder(self.path.ids.next(), ticker, BookSide.BID, price, size + beyond, expires=expires)
                 order = await self.path.send(bid, lambda: None)
-                if order.state is State.PARTLY_FILLED:
+                if order.state in FILLS and (order.state is State.PARTLY_FILLED) is (beyond > 0):
                     return order
 
     async def under(self) -> None:
