@@ -20,6 +20,8 @@ import pytest
 from engine.stopping import RungTeller, stop_at_exchange
 from engine.venues.kalshi.cancel import VERIFIED_2, Progress
 from engine.venues.kalshi.errors import VenueError
+from engine.venues.kalshi.rest import KalshiRest
+from engine.venues.kalshi.signing import Signer
 from engine.venues.kalshi.wire import BookSide, NewOrder
 from state import kill
 from state.clock import SystemClock
@@ -229,6 +231,21 @@ async def test_k13_an_order_that_a_cancel_left_is_cancelled_by_name(trader: Trad
         assert await stopping
     assert await asyncio.to_thread(trader.rig.desk.resting) == []
     assert told[-1].rung == VERIFIED_2
+
+
+async def test_k13_who_never_asked_what_a_cancel_costs_cancels_many_by_name_all_the_same(trader: Trader) -> None:
+    for _ in range(12):
+        await trader.rests()
+    trader.rig.fault(
+        {"name": "cancel_acknowledged_not_done", "value": "on", "where": "DELETE /portfolio/events/orders"},
+        {"name": "cancel_acknowledged_not_done", "value": "on", "where": "PUT *"},
+    )
+    given, heard = trader.rig.credentials, list[Progress]()
+    signer = Signer.load(given["key_id"], Path(given["private_key_path"]))
+    async with KalshiRest(given["base_url"], signer, SystemClock()) as supervisor:
+        assert await stop_at_exchange(supervisor, heard.append, deadline_s=20)
+    assert max(each.left or 0 for each in heard) == 12
+    assert await asyncio.to_thread(trader.rig.desk.resting) == []
 
 
 CLOSED_SPEED = 0.2

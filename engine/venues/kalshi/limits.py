@@ -74,14 +74,15 @@ class RateLimits:
     async def admit(self, method: str, path: str, *, urgent: bool = False, items: int = 1) -> None:
         """Wait until `items` times the cost of `method path` is there and take it. Only the urgent use the reserve.
 
-        Raises NotSent for a batch that no bucket could ever pay at once.
+        Raises NotSent for a batch that no bucket could ever pay at once; what is urgent then leaves on a full bucket:
+        what it costs is the exchange's to say, and until the account was asked we reckon far too high.
         """
         bucket = self._bucket(method, path)
         cost = float(_BALANCE_COST if bucket is self._balance else self._costs.of(method, path) * items)
-        if cost > bucket.capacity:
+        if cost > bucket.capacity and not urgent:
             raise NotSent(f"{method} {path}: costs {cost:g} tokens at once, the budget holds {bucket.capacity:g}")
         keep = 0.0 if urgent or bucket is self._balance else bucket.capacity * _RESERVED_SHARE
-        while wait := bucket.take(cost, self._clock.boottime_ns(), keep):
+        while wait := bucket.take(min(cost, bucket.capacity), self._clock.boottime_ns(), keep):
             await self._sleep(wait)
 
     def throttled(self, method: str, path: str) -> None:

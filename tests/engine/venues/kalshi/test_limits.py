@@ -99,7 +99,14 @@ async def test_after_a_429_nothing_is_left_whatever_we_thought(limits: RateLimit
 async def test_a_batch_costs_each_of_its_items_and_one_that_never_fits_is_not_sent(limits: RateLimits) -> None:
     await limits.admit("DELETE", ORDERS + "/batched", urgent=True, items=30)
     with pytest.raises(NotSent, match="costs 120 tokens"):
-        await limits.admit("DELETE", ORDERS + "/batched", urgent=True, items=40)
+        await limits.admit("DELETE", ORDERS + "/batched", items=40)
+
+
+async def test_stopping_is_never_held_back_for_good_by_what_we_reckon(clock: SimulatedClock, waits: Waits) -> None:
+    limits = RateLimits(clock, waits)  # nobody asked the account: each of twenty cancels counts as ten tokens
+    for _ in range(2):
+        await limits.admit("DELETE", ORDERS + "/batched", urgent=True, items=20)
+    assert waits.total == pytest.approx(1.0)
 
 
 async def test_a_request_that_costs_more_than_the_unreserved_share_waits_for_a_full_bucket(
