@@ -83,10 +83,10 @@ class Fill:
     @classmethod
     def parse(cls, msg: Mapping[str, Any]) -> Fill:
         return cls(
-            trade_id=msg["trade_id"],
-            order_id=msg["order_id"],
-            client_order_id=msg.get("client_order_id"),
-            ticker=msg["market_ticker"],
+            trade_id=_text(msg["trade_id"]),
+            order_id=_text(msg["order_id"]),
+            client_order_id=_named(msg),
+            ticker=_text(msg["market_ticker"]),
             side=BookSide(msg["book_side"]),
             price=parse_price(msg["yes_price_dollars"]),
             count=parse_count(msg["count_fp"]),
@@ -117,11 +117,12 @@ class UserOrder:
 
     @classmethod
     def parse(cls, msg: Mapping[str, Any]) -> UserOrder:
+        updated = msg.get("last_updated_ts_ms")
         return cls(
-            order_id=msg["order_id"],
-            client_order_id=msg.get("client_order_id"),
-            ticker=msg["ticker"],
-            status=msg["status"],
+            order_id=_text(msg["order_id"]),
+            client_order_id=_named(msg),
+            ticker=_text(msg["ticker"]),
+            status=_text(msg["status"]),
             side=BookSide(msg["book_side"]),
             price=parse_price(msg["yes_price_dollars"]),
             initial=parse_count(msg["initial_count_fp"]),
@@ -130,7 +131,7 @@ class UserOrder:
             fees=parse_money(msg["taker_fees_dollars"]) + parse_money(msg["maker_fees_dollars"]),
             reason=msg.get("last_update_reason"),
             order_group_id=msg.get("order_group_id"),
-            updated_ms=msg.get("last_updated_ts_ms"),
+            updated_ms=None if updated is None else _instant_ms(updated),
         )
 
 
@@ -231,10 +232,26 @@ FeedEvent: TypeAlias = (
 
 def _ts_ms(msg: Mapping[str, Any]) -> int:
     value = msg.get("ts_ms")
-    at = int(value) if value is not None else int(msg["ts"]) * 1_000
+    return _instant_ms(value) if value is not None else _instant_ms(int(msg["ts"]) * 1_000)
+
+
+def _instant_ms(value: Any) -> int:
+    at = int(value)
     if not 0 <= at < _END_OF_TIME_MS:
-        raise ValueError(f"ts_ms {at}: no instant of a calendar")
+        raise ValueError(f"{at} ms: no instant of a calendar")
     return at
+
+
+def _text(value: object) -> str:
+    # orders are found, fills are sorted by these: anything else would break whoever hears of them
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r}: expected text")
+    return value
+
+
+def _named(msg: Mapping[str, Any]) -> str | None:
+    name = msg.get("client_order_id")
+    return None if name is None else _text(name)
 
 
 def _side(msg: Mapping[str, Any], name: str, older: str) -> BookSide:

@@ -405,29 +405,47 @@ def test_a_print_names_its_taker_s_side_of_the_book(session: Session) -> None:
     assert session.events == [Trade("t-1", "A", 4_700, 777, BookSide.ASK, 1781159387354)]
 
 
+FILL = {"trade_id": "t-1", "order_id": "o-1", "client_order_id": "s1-1", "market_ticker": "A", "exchange_index": 0,
+        "is_taker": True, "side": "no", "action": "buy", "purchased_side": "no", "outcome_side": "no",
+        "book_side": "ask", "yes_price_dollars": "0.7000", "count_fp": "2.00", "fee_cost": "0.029400",
+        "post_position_fp": "-2.00", "ts": 1781159387, "ts_ms": 1781159387354}  # fmt: skip
+CANCELED = {"order_id": "o-1", "client_order_id": "s1-1", "user_id": "u", "ticker": "A", "exchange_index": 0,
+            "status": "canceled", "outcome_side": "yes", "book_side": "bid", "side": "yes", "is_yes": True,
+            "yes_price_dollars": "0.4700", "initial_count_fp": "3.00", "fill_count_fp": "1.00",
+            "remaining_count_fp": "0.00", "taker_fill_cost_dollars": "0.470000", "maker_fill_cost_dollars": "0.000000",
+            "taker_fees_dollars": "0.017500", "maker_fees_dollars": "0.000000", "order_group_id": "g-1",
+            "created_ts_ms": 1, "last_updated_ts_ms": 1781159387354, "last_update_reason": "ExpiryCancel"}  # fmt: skip
+
+
 def test_a_fill_of_ours(session: Session) -> None:
-    msg = {"trade_id": "t-1", "order_id": "o-1", "client_order_id": "s1-1", "market_ticker": "A", "exchange_index": 0,
-           "is_taker": True, "side": "no", "action": "buy", "purchased_side": "no", "outcome_side": "no",
-           "book_side": "ask", "yes_price_dollars": "0.7000", "count_fp": "2.00", "fee_cost": "0.029400",
-           "post_position_fp": "-2.00", "ts": 1781159387, "ts_ms": 1781159387354}  # fmt: skip
-    session.say({"type": "fill", "sid": 1, "msg": msg})
+    session.say({"type": "fill", "sid": 1, "msg": FILL})
     assert session.events == [
         Fill("t-1", "o-1", "s1-1", "A", BookSide.ASK, 7_000, 200, True, 29_400, -200, 1781159387354)
     ]
 
 
 def test_a_change_of_an_order_of_ours(session: Session) -> None:
-    msg = {"order_id": "o-1", "client_order_id": "s1-1", "user_id": "u", "ticker": "A", "exchange_index": 0,
-           "status": "canceled", "outcome_side": "yes", "book_side": "bid", "side": "yes", "is_yes": True,
-           "yes_price_dollars": "0.4700", "initial_count_fp": "3.00", "fill_count_fp": "1.00",
-           "remaining_count_fp": "0.00", "taker_fill_cost_dollars": "0.470000", "maker_fill_cost_dollars": "0.000000",
-           "taker_fees_dollars": "0.017500", "maker_fees_dollars": "0.000000", "order_group_id": "g-1",
-           "created_ts_ms": 1, "last_updated_ts_ms": 1781159387354, "last_update_reason": "ExpiryCancel"}  # fmt: skip
-    session.say({"type": "user_order", "sid": 2, "msg": msg})
+    session.say({"type": "user_order", "sid": 2, "msg": CANCELED})
     assert session.events == [
         UserOrder("o-1", "s1-1", "A", "canceled", BookSide.BID, 4_700, 300, 100, 0, 17_500, "ExpiryCancel", "g-1",
                   1781159387354)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "msg"),
+    [
+        *(("fill", FILL | {name: 7}) for name in ("trade_id", "order_id", "client_order_id", "market_ticker")),
+        *(("user_order", CANCELED | {name: 7}) for name in ("order_id", "client_order_id", "ticker", "status")),
+        ("user_order", CANCELED | {"last_updated_ts_ms": 1781159387354000}),
+        ("user_order", CANCELED | {"last_updated_ts_ms": "2026-06-11T08:29:47Z"}),
+    ],
+)
+def test_a_word_on_an_order_of_ours_that_is_not_as_it_must_be_is_unreadable(
+    session: Session, kind: str, msg: dict[str, object]
+) -> None:
+    session.say({"type": kind, "sid": 1, "msg": msg})
+    assert [type(event) for event in session.events] == [Unreadable]
 
 
 def test_a_resolution_and_a_new_event(session: Session) -> None:
