@@ -5,6 +5,7 @@ Only questions are repeated. A write is sent once; what became of it is NotSent,
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, TypeAlias
@@ -36,6 +37,8 @@ Params: TypeAlias = Mapping[str, str | int | list[str]]
 
 DEFAULT_TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 READ_ATTEMPTS = 3
+ANSWER_WITHIN = 15.0
+"""Seconds from a request's start to its answer's end: the time-outs above begin anew with each byte that comes."""
 _BACKOFF = 0.2
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout)
 
@@ -147,7 +150,11 @@ class Http:
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         sent = self._clock.now()
-        response = await self._client.send(request)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                response = await self._client.send(request)
+        except TimeoutError as exc:
+            raise httpx.ReadTimeout(f"no whole answer within {ANSWER_WITHIN:g} s") from exc
         headers = response.headers
         self.offset.observe(headers.get("date"), sent, self._clock.now(), headers.get("age"))
         if response.status_code == 429:

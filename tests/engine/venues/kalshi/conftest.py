@@ -58,6 +58,8 @@ class Loopback:
         self.seen: list[Seen] = []
         self.handler: Callable[[Seen], Said | Awaitable[Said]] = lambda _: (200, {}, {})
         self.base_url = ""
+        self.drop_s = 0.0
+        """Seconds after each byte of an answer."""
 
     def script(self, *answers: Said) -> None:
         """Answer in this order; the last one for ever."""
@@ -77,8 +79,11 @@ class Loopback:
                 said = answer if isinstance(answer, tuple) else await answer
                 if said[0] == 0:
                     return
-                writer.write(encoded(said))
-                await writer.drain()
+                pieces = [bytes([byte]) for byte in encoded(said)] if self.drop_s else [encoded(said)]
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(self.drop_s)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:

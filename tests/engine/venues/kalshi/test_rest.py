@@ -188,6 +188,19 @@ async def test_an_order_without_an_answer_in_time_is_ambiguous(rest: KalshiRest,
     assert len(loopback.seen) == 1
 
 
+async def test_an_answer_that_comes_drop_by_drop_is_none(
+    rest: KalshiRest, loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.venues.kalshi.http.ANSWER_WITHIN", 0.2)
+    loopback.drop_s = 0.05  # each well within the time-out of a read
+    with pytest.raises(Ambiguous, match="no whole answer"):
+        await rest.create_order(ORDER, pass_look)
+    with pytest.raises(Ambiguous, match="no whole answer"):
+        await rest.cancel_all()
+    with pytest.raises(Unavailable, match="no whole answer"):
+        await rest.orders(attempts=1)
+
+
 async def test_a_cancel_of_what_is_not_resting_does_not_say_why(rest: KalshiRest, loopback) -> None:
     loopback.script(
         answer(body={"order_id": "o-1", "reduced_by": "1.00", "ts_ms": 1}),
