@@ -30,6 +30,8 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 GROUPS_WITHIN_S = 0.5
 """The cancel-all catches every order, with or without its group: it does not wait for a dead request."""
+MOST_PROBLEMS = 50
+"""So many different ones are kept of each who stops: a proxy puts another number into each of its errors."""
 
 
 @dataclass(slots=True)
@@ -61,11 +63,14 @@ class RungTeller:
             doubt = {"why": progress.problem} if progress.problem else {}
             self._record("rung", progress, rung=progress.rung, **doubt)
             self._known |= {progress.rung, progress.problem or ""}
-        elif progress.left not in (None, self._left) or (progress.problem or "") not in {"", *self._known}:
+        elif progress.left not in (None, self._left) or self._is_news(progress.problem):
             self._record("left", progress, why=progress.problem or "")
             self._known.add(progress.problem or "")
         if progress.left is not None:
             self._left = progress.left
+
+    def _is_news(self, problem: str | None) -> bool:
+        return bool(problem) and problem not in self._known and len(self._known) < MOST_PROBLEMS
 
     def _record(self, act: str, progress: Progress, **more: object) -> None:
         event = {"kill_id": self.kill_id, "left": progress.left, **more}

@@ -11,7 +11,7 @@ import sys
 from engine.account import Account
 from engine.connection import open_rest, refuse_unusable
 from engine.ending import ended
-from engine.stopping import Told
+from engine.stopping import MOST_PROBLEMS, Told
 from engine.supervisor.board import Board
 from engine.supervisor.engine_keeper import EngineKeeper
 from engine.supervisor.evidence import EvidenceRoom
@@ -179,7 +179,9 @@ def _problems(emit: Events) -> Told:
     def told(progress: Progress) -> None:
         if progress.rung == VERIFIED_2:
             known.clear()
-        elif progress.rung is None and progress.problem and progress.problem not in known:
+            return
+        room = progress.problem not in known and len(known) < MOST_PROBLEMS
+        if progress.rung is None and progress.problem and room:
             known.add(progress.problem)
             emit(EventType.ORDERS_NOT_VERIFIED, progress.problem, severity="critical")
 

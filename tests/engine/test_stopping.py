@@ -66,6 +66,17 @@ def test_what_repeats_itself_is_journalled_once(teller: RungTeller, home: Home, 
     assert len(heard.progress) == 400
 
 
+def test_errors_that_are_numbered_do_not_push_the_kill_out_of_its_journal(
+    teller: RungTeller, home: Home, heard: Heard
+) -> None:
+    for number in range(1_000):
+        teller(Progress(None, None, f"cancel all: HTTP 503: <html>Request ID: {number}</html>"))
+    teller(Progress("cancel_sent", None, None))
+    assert len(lines(home)) <= stopping.MOST_PROBLEMS + 1
+    assert lines(home)[-1][:2] == ("rung", "cancel_sent")
+    assert len(heard.progress) == 1_001
+
+
 def test_the_doubt_of_a_rung_is_journalled_with_it_and_not_again(teller: RungTeller, home: Home) -> None:
     for _ in range(2):
         teller(Progress("verified_1", 0, "no cancel-all was taken"))
