@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from engine.venues.kalshi.cancel import VERIFIED_2, Progress, cancel_and_verify
+from engine.venues.kalshi.cancel import VERIFIED_2, Cancellation, Progress, cancel_and_verify
 from engine.venues.kalshi.errors import VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from state.clock import Clock
@@ -30,6 +30,8 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 GROUPS_WITHIN_S = 0.5
 """The cancel-all catches every order, with or without its group: it does not wait for a dead request."""
+GROUPS_AGAIN_S = 0.1
+"""Then they are asked for beside it: an order that is still on its way is kept out by its group alone."""
 MOST_PROBLEMS = 50
 """So many different ones are kept of each who stops: a proxy puts another number into each of its errors."""
 
@@ -101,14 +103,39 @@ async def stop_at_exchange(
     """Trigger the order groups (None: all the exchange knows), cancel all, verify twice; whether it was verified."""
     if groups is None:
         groups = await _all_groups(rest, told)
-    done = await cancel_and_verify(rest, groups, told, deadline=deadline_s)
-    return done.rung == VERIFIED_2
+    if groups is None:
+        return await _stop_and_ask_on(rest, told, deadline_s)
+    return (await cancel_and_verify(rest, groups, told, deadline=deadline_s)).rung == VERIFIED_2
 
 
-async def _all_groups(rest: KalshiRest, told: Told) -> Sequence[str]:
+async def _stop_and_ask_on(rest: KalshiRest, told: Told, deadline_s: float | None) -> bool:
+    """The same while the exchange does not list its groups."""
+    run = Cancellation(rest, told)
+    asking = asyncio.create_task(_trigger_once_listed(rest, run, told))
+    try:
+        verified = (await run.until_verified(deadline_s)).rung == VERIFIED_2
+        if verified:
+            await asyncio.wait([asking], timeout=GROUPS_WITHIN_S)
+            await run.triggered(GROUPS_WITHIN_S)
+        return verified
+    finally:
+        asking.cancel()
+        run.abandon()
+
+
+async def _all_groups(rest: KalshiRest, told: Told) -> Sequence[str] | None:
+    """None: the exchange has not said."""
     try:
         async with asyncio.timeout(GROUPS_WITHIN_S):
             return await rest.order_group_ids(urgent=True, attempts=1)
     except (VenueError, TimeoutError) as error:
         told(Progress(None, None, f"listing of order groups: {str(error) or 'no answer in time'}"))
-        return ()
+        return None
+
+
+async def _trigger_once_listed(rest: KalshiRest, run: Cancellation, told: Told) -> None:
+    groups = None
+    while groups is None:
+        await asyncio.sleep(GROUPS_AGAIN_S)
+        groups = await _all_groups(rest, told)
+    run.trigger(groups)

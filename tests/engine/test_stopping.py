@@ -114,12 +114,19 @@ async def test_all_groups_the_exchange_knows_are_triggered_before_the_cancel(tel
     assert venue.calls[3] == "cancel_all"
 
 
-async def test_an_exchange_that_cannot_list_its_groups_is_cancelled_without_them(
+async def test_an_exchange_that_cannot_list_its_groups_is_cancelled_without_them_and_asked_on(
     teller: RungTeller, venue: Any, heard: Heard
 ) -> None:
-    venue.faults["order_group_ids"] = [Unavailable("no route")]
+    venue.groups = ["group-1"]
+    venue.faults["order_group_ids"] = [Unavailable("no route")] * 2
     assert await stop_at_exchange(venue, teller)
     assert heard.progress[0].problem == "listing of order groups: no route"
+    assert venue.calls.index("cancel_all") < venue.calls.index("trigger group-1")
+
+
+async def test_an_exchange_that_never_lists_its_groups_is_verified_without_them(teller: RungTeller, venue: Any) -> None:
+    venue.lasting["order_group_ids"] = Unavailable("no route")
+    assert await stop_at_exchange(venue, teller)
 
 
 async def test_a_dead_question_about_groups_holds_up_no_cancel(
