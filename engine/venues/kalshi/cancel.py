@@ -149,17 +149,27 @@ class Cancellation:
     async def _second_look(self) -> str:
         # queue positions count orders; the total is cut off to cents and, in production, not given to every account
         if self._tickers:
-            queued = await self._venue.queue_positions(sorted(self._tickers), urgent=True, attempts=1)
-            return f"{len(queued)} stand in queues" if queued else ""
+            return await self._queued()
         try:
             value = await self._venue.total_resting_order_value(urgent=True, attempts=1)
         except Rejected:
-            if not self._triggers:
-                raise
-            listed = [await self._venue.order_group(group, urgent=True, attempts=1) for group in self._triggers]
-            grouped = sum(len(group.order_ids) for group in listed)
-            return f"{grouped} are in order groups" if grouped else ""
+            return await (self._grouped() if self._triggers else self._queued_anywhere())
         return f"{value} micro-dollars do" if value else ""
+
+    async def _queued(self) -> str:
+        queued = await self._venue.queue_positions(sorted(self._tickers), urgent=True, attempts=1)
+        return f"{len(queued)} stand in queues" if queued else ""
+
+    async def _grouped(self) -> str:
+        listed = [await self._venue.order_group(group, urgent=True, attempts=1) for group in self._triggers]
+        grouped = sum(len(group.order_ids) for group in listed)
+        return f"{grouped} are in order groups" if grouped else ""
+
+    async def _queued_anywhere(self) -> str:
+        """In every market where the account ever had an order; where there is none, nothing can rest."""
+        ever = await self._venue.orders(urgent=True, attempts=1)
+        self._tickers.update(order.ticker for order in ever)
+        return await self._queued() if self._tickers else ""
 
     async def _trigger_the_rest(self) -> None:
         """Nothing rests any more; the groups that had no turn are triggered as well, while that gets on."""

@@ -26,6 +26,7 @@ class Exchange:
         self.calls: list[str] = []
         self.ignores_cancel = 0
         self.hidden: list[Order] = []
+        self.ended: list[Order] = []
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -49,8 +50,8 @@ class Exchange:
 
     async def orders(self, *, status=None, urgent=False, attempts=3) -> list[Order]:
         self._call("orders")
-        assert status is OrderStatus.RESTING and urgent and attempts == 1
-        return list(self.resting)
+        assert status in (OrderStatus.RESTING, None) and urgent and attempts == 1
+        return list(self.resting) if status else self.resting + self.ended
 
     async def queue_positions(self, tickers, *, urgent=False, attempts=3) -> list[QueuePosition]:
         self._call("queue_positions")
@@ -151,6 +152,25 @@ async def test_an_account_without_a_total_is_verified_by_its_order_groups(run: R
     exchange = Exchange(resting=0, total=[Rejected(403, "", "not for you")])
     assert (await run(exchange, tickers=())).rung == "verified_2"
     assert exchange.calls[-1] == "order_group"
+
+
+NOT_FOR_YOU = Rejected(401, "", "not for you")
+
+
+async def test_an_account_without_a_total_and_without_groups_is_verified_by_the_queues_of_its_markets(run: Run) -> None:
+    exchange = Exchange(resting=0, total=[NOT_FOR_YOU] * 2)
+    exchange.ended, exchange.hidden = [order(1)], [order(2)]
+    last = await cancel_and_verify(exchange, [], run.told.append, deadline=0.05)
+    assert last.problem == "the listings disagree: no order rests, but 1 stand in queues"
+    exchange.hidden.clear()
+    assert (await cancel_and_verify(exchange, [], run.told.append)).rung == "verified_2"
+    assert exchange.calls[-1] == "queue_positions"
+
+
+async def test_an_account_that_never_had_an_order_needs_no_total_and_no_groups(run: Run) -> None:
+    exchange = Exchange(resting=0, total=[NOT_FOR_YOU])
+    assert (await cancel_and_verify(exchange, [], run.told.append, deadline=1)).rung == "verified_2"
+    assert exchange.calls[-1] == "orders"
 
 
 async def test_a_cancel_that_was_acknowledged_but_not_done_is_repeated_and_what_rests_is_counted(run: Run) -> None:
