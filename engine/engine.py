@@ -24,7 +24,7 @@ from engine.orders.reconciler import Reconciler
 from engine.polling import Poller
 from engine.reporting import Observed, Reporter
 from engine.shadow.trader import PaperTrader
-from engine.venues.kalshi.errors import MalformedAnswer, VenueError
+from engine.venues.kalshi.errors import MalformedAnswer, NotSent, VenueError
 from engine.venues.kalshi.rest import KalshiRest
 from engine.wake import FolderWake
 from state.clock import LiveMarketClock, MarketClock
@@ -145,14 +145,19 @@ class Engine:
             await asyncio.sleep(1 / CLOCK_PROBES + 0.01)
 
     async def _keep_orders(self) -> None:
-        """Place what the strategy wants; after one that did not leave, or may have, nothing until the gate is asked."""
+        """Place what the strategy wants; after one that did not leave, or may have, nothing until the gate is asked.
+
+        Raises NotSent while the exchange refuses whatever is sent.
+        """
         leave, sent = self.leave.look(), self.path.sent
         if self.pilot is None or not self.gate.open or not leave.granted:
             return
+        if self.path.refusal:
+            raise NotSent(self.path.refusal)
         busy = [order.plan.ticker for order in self.path.orders.alive()]
         wishes = self.pilot.wishes(busy, self._free_markets(), self._books(), self.market_clock.now())
         for wish in wishes:
-            if self.path.paused or self.path.orders.unresolved():
+            if self.path.paused or self.path.refusal or self.path.orders.unresolved():
                 break
             order = await self.path.place(wish, leave.arming_id, self.last_look.for_order)
             if order.state in (State.NOT_SENT, State.UNRESOLVED):

@@ -16,19 +16,18 @@ from engine.orders.journal import OrderJournal
 from engine.orders.life import Evidence, Fate, Filled, NothingRests, Order, Ours, OwnFill, Plan, State, Told
 from engine.orders.lines import changes, intent, milliseconds
 from engine.orders.orders import Orders
+from engine.orders.pause import Pause, Refusals
 from engine.venues.kalshi.errors import Ambiguous, NotSent, RateLimited, Rejected
 from engine.venues.kalshi.events import Fill, UserOrder
 from engine.venues.kalshi.portfolio import Cancelled, OrderAck, OrderStatus
 from engine.venues.kalshi.rest import KalshiRest
 from engine.venues.kalshi.wire import Intent, NewOrder, TimeInForce, to_wire
-from state.clock import NANOS, Clock, LiveMarketClock, MarketClock
+from state.clock import Clock, LiveMarketClock, MarketClock
 from state.events import EventType
 from state.home import Home
 
 GROUP_LIMIT = 1_000 * ONE_CONTRACT
 """Contracts filled within 15 s at which the exchange cancels the whole group by itself."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-"""After a 429, doubling; cancels go on meanwhile, from the share of the budget kept for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,12 @@ class OrderPath:
     """Whether somebody cut or exchanged the journal, and with it perhaps what became of an order."""
     _group: tuple[str, str] | None = None
     """Arming id, and the order group made for it."""
-    _pause_s: float = 0.0
-    _paused_until_ns: int = 0
+    _throttled: Pause = field(init=False)
+    """After a 429; cancels go on meanwhile, from the share of the budget kept for them."""
+    _refusals: Refusals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._throttled, self._refusals = Pause(self.clock), Refusals(Pause(self.clock))
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -73,7 +76,12 @@ class OrderPath:
     @property
     def paused(self) -> bool:
         """Whether the exchange said 429 so lately that nothing new should be tried."""
-        return self.clock.boottime_ns() < self._paused_until_ns
+        return self._throttled.left_s > 0
+
+    @property
+    def refusal(self) -> str:
+        """Why a strategy should try nothing new for a while; empty when it may."""
+        return self._refusals.reason
 
     async def place(self, wish: Wish, arming_id: str, look: Callable[[str], None]) -> Order:
         """Make a resting order of a wish and send it: post-only, expiring by itself, in the order group of its start.
@@ -134,7 +142,8 @@ class OrderPath:
             self.hear(known, Ours(Fate.UNRESOLVED if left else Fate.NOT_SENT, f"{type(error).__name__}: {error}"))
             raise
         else:
-            self._pause_s = 0.0
+            self._throttled.relax()
+            self._refusals.end()
             self._answered(known, ack)
 
     async def cancel(self, order: Order) -> Order:
@@ -207,12 +216,12 @@ class OrderPath:
 
     def _refused(self, order: Order, error: Rejected) -> None:
         if isinstance(error, RateLimited):
-            self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * 2))
-            self._paused_until_ns = self.clock.boottime_ns() + round(self._pause_s * NANOS)
+            self._throttled.begin()
             self.hear(order, Ours(Fate.NOT_SENT, str(error)))
         elif error.code == "order_already_exists":
             self._lost(order, str(error))  # a name is given once, so what exists is this very order
         else:
+            self._refusals.add(str(error))
             self.hear(order, Ours(Fate.REJECTED, str(error)))
             self.emit(EventType.ORDER_REJECTED, f"{order.plan.ticker}: {error}", severity="warning")
 

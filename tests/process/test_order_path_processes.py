@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from decimal import Decimal
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_an_engine_killed_outright_comes_back_knows_its_orders_and_goes_on_under
     assert (told["orders_foreign"], told["orders_unresolved"], told["orders_resting"]) == (0, 0, 6)
     assert {order["client_order_id"] for order in desk.resting()} == before
     assert desk.document("armed")["arming_id"] == arming
+
+
+def test_a_desk_whose_group_is_triggered_says_so_tries_seldom_and_trades_on_under_a_new_start(desk: Desk) -> None:
+    desk.demo()
+    assert desk.run("cancel") == 0  # with no kill on: what rests is gone, and its group takes no more
+
+    def told() -> bool:
+        return any("order_group_triggered" in error for error in desk.document("bot_heartbeat").get("errors", ()))
+
+    desk.wait_for("the engine says why nothing rests", told)
+    desk.wait_for(
+        "it tries seldom", lambda: re.search(r"tried in ([89]|\d\d) s", str(desk.document("bot_heartbeat")["errors"]))
+    )
+    assert len(desk.events("ORDER_REJECTED")) < 15
+    assert desk.run("kill", "start", "--confirm", "START") == 0, desk.err()
+    desk.wait_for("it trades again", lambda: len(desk.resting()) == 6 and not told())
 
 
 def test_a_stranger_s_position_shuts_the_gate_and_flatten_is_the_way_out(desk: Desk) -> None:

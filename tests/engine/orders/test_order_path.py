@@ -125,6 +125,28 @@ async def test_rate_limited_is_not_sent_and_backs_off_longer_each_time(
     assert not run.path.paused
 
 
+async def test_refused_again_and_again_it_says_so_and_how_long_nothing_should_be_tried(
+    run: Any, exchange: Any, clock: SimulatedClock
+) -> None:
+    async def refused(times: int) -> str:
+        for _ in range(times):
+            exchange.refusing = [Rejected(409, "order_group_triggered", "order group triggered")]
+            await run.place()
+        return str(run.path.refusal)
+
+    assert await refused(5) == ""
+    told = "6 orders in a row were refused, the last: HTTP 409: order_group_triggered · order group triggered"
+    assert await refused(1) == f"{told}; the next is tried in 1 s"
+    clock.advance(1)
+    assert run.path.refusal == ""
+    assert (await refused(1)).endswith("2 s")
+    assert (await refused(9)).endswith("30 s")
+    assert not run.path.paused, "a flatten tries its other markets"
+    clock.advance(30)
+    await run.place()
+    assert await refused(5) == ""
+
+
 @pytest.mark.parametrize(
     "error", [Ambiguous("timed out"), Ambiguous("HTTP 503"), Rejected(409, "order_already_exists", "order exists")]
 )
