@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from itertools import zip_longest
-from socket import SOCK_STREAM
 from typing import Any, Final
 
 import httpcore
@@ -23,6 +24,12 @@ _UNREAD: Final = 1 << 20
 """Bytes that may wait to be read; beyond, the exchange is made to wait."""
 _SECOND_ADDRESS_S: Final = 0.25
 """A host with several addresses is tried at the next when the first takes longer."""
+_LOOK_UP_S: Final = 0.5
+"""A name that was resolved before is not waited for any longer: a kill must reach an exchange that has not moved."""
+_look_ups: Final = ThreadPoolExecutor(2, "look-up")
+"""Their own threads: a look-up hangs for many seconds where no name server answers, and journals are written in threads
+too. Those would stand behind it, and the engine with them, until its supervisor took it for hanging."""
+_resolved: Final[dict[str, list[str]]] = {}
 
 
 class _Wire(asyncio.Protocol):
@@ -186,14 +193,26 @@ async def connect(host: str, port: int, seconds: float) -> Stream:
 
 
 async def _addresses(host: str, port: int) -> list[str]:
-    """Both kinds in turn: where one leads nowhere, the other is not the last to be tried."""
+    """The addresses of a host; those of the last time, where no name server says so soon."""
     try:
         return [str(ip_address(host))]  # needs no thread to look it up
     except ValueError:
-        families: dict[int, dict[str, None]] = {}
-        for family, *_, address in await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM):
-            families.setdefault(family, {})[str(address[0])] = None
-        return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
+        pass
+    try:
+        async with asyncio.timeout(_LOOK_UP_S if host in _resolved else None):
+            _resolved[host] = await asyncio.get_running_loop().run_in_executor(_look_ups, _look_up, host, port)
+    except (TimeoutError, OSError):
+        if host not in _resolved:
+            raise
+    return _resolved[host]
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    """Both kinds in turn: where one leads nowhere, the other is not the last to be tried."""
+    families: dict[int, dict[str, None]] = {}
+    for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        families.setdefault(family, {})[str(address[0])] = None
+    return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
 
 
 async def _first_of(addresses: list[str], port: int) -> Stream:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from ipaddress import ip_address
@@ -372,16 +373,55 @@ async def test_an_address_that_does_not_answer_is_not_waited_for_and_one_that_re
 
 
 async def test_addresses_of_both_kinds_are_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    six, four = ("::1", "::2", "::3"), ("127.0.0.1",)
-    told = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (each, 443, 0, 0)) for each in six]
-    told += [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in four]
-
-    async def getaddrinfo(*_: object, **__: object) -> list[object]:
-        return [*told, told[0]]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    v6 = [(socket.AF_INET6, None, None, "", (each, 443, 0, 0)) for each in ("::1", "::2", "::3")]
+    v4 = [(socket.AF_INET, None, None, "", ("127.0.0.1", 443))] * 2
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: v6 + v4)
     assert await network._addresses("exchange", 443) == ["::1", "127.0.0.1", "::2", "::3"]
     assert await network._addresses("127.0.0.9", 443) == ["127.0.0.9"]
+
+
+@pytest.fixture
+def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Set: it answers with loopback. Else it hangs, as the library's own call does for many seconds."""
+    answers = threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        if not answers.wait(3):
+            raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield answers
+    answers.set()
+
+
+async def test_names_that_nobody_resolves_hold_up_nothing_else_that_is_done_in_threads(
+    name_server: threading.Event,
+) -> None:
+    asking = [network.connect("never.resolved", 443, 0.05) for _ in range(50)]
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {httpcore.ConnectTimeout}
+    async with asyncio.timeout(1):
+        await asyncio.to_thread(int)  # a journal's line
+
+
+@pytest.mark.parametrize("how", ["hangs", "refuses"])
+async def test_an_exchange_whose_name_is_no_longer_resolved_is_reached_where_it_was(
+    name_server: threading.Event, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    def refuse(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_AGAIN, "temporary failure in name resolution")
+
+    name_server.set()
+    async with serving(serve) as port:
+        await (await network.connect(f"exchange.{how}", port, 2)).aclose()
+        name_server.clear()
+        if how == "refuses":
+            monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        await (await network.connect(f"exchange.{how}", port, 2)).aclose()
 
 
 async def test_where_two_addresses_answer_at_once_one_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
