@@ -39,7 +39,7 @@ class ClockOffset:
         if served is None or (age is not None and age.strip() not in ("", "0")):
             return
         low = (served - received).total_seconds()
-        high = (served + _DATE_RESOLUTION - sent).total_seconds()
+        high = (served - sent + _DATE_RESOLUTION).total_seconds()
         if self.offset is not None:
             narrowed = Offset(max(low, self.offset.low), min(high, self.offset.high))
             if narrowed.low <= narrowed.high:
@@ -52,6 +52,6 @@ class ClockOffset:
 def _parse(date: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(date)
-    except (ValueError, IndexError):
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, IndexError, OverflowError):
         return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

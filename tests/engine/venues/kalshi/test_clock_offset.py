@@ -32,7 +32,9 @@ def test_a_clock_that_moved_makes_it_start_anew() -> None:
     assert clock.offset is not None and clock.offset.low > 29
 
 
-@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 99 Nov 2026 14:00:03 GMT"])
+@pytest.mark.parametrize(
+    "date", [None, "", "yesterday", "Fri, 99 Nov 2026 14:00:03 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"]
+)
 def test_an_answer_without_a_readable_date_says_nothing(date: str | None) -> None:
     clock = ClockOffset()
     clock.observe(date, START, START)
