@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from engine.stopping import RungTeller, Told
+from engine.stopping import BesideTheLoop, RungTeller, Told
 from engine.supervisor.engine_keeper import EngineKeeper
 from engine.supervisor.resting import RestingOrders
 from state import kill
@@ -44,26 +45,36 @@ class KillEnforcer:
         return fresh
 
     async def enforce(self, look: Look) -> None:
-        """The whole kill. Where nothing can be written the permit has run out by itself, and orders expire."""
+        """The whole kill; files follow beside it in their order, however long the disk takes.
+
+        Where nothing can be written the permit has run out by itself, and orders expire.
+        """
+        disk = BesideTheLoop()
+        disk.do(self._take_start_back, look)
+        try:
+            if look.kill_id is None:  # no rungs tell what the engine does about a doubt
+                await self.resting.cancel(partial(disk.do, self.teller(None)))
+            else:
+                await self._climb(look.kill_id, disk)
+        finally:
+            await disk.done()
+
+    def _take_start_back(self, look: Look) -> None:
         try:
             kill.disarm(self.anchor, self.clock, by=self.by, why=look.reason)
             if look.kill_id is not None:
                 kill.observe(self.home, self.clock, by=self.by)
         except OSError as error:
             self.emit(EventType.WRITE_FAILED, f"kill: {error}", severity="critical")
-        if look.kill_id is None:
-            await self.resting.cancel(self.teller(None))  # no rungs tell what the engine does about a doubt
-        else:
-            await self._climb(look.kill_id)
 
-    async def _climb(self, kill_id: str) -> None:
+    async def _climb(self, kill_id: str, disk: BesideTheLoop) -> None:
         await asyncio.sleep(self.cancel_after_s)
         if self._lacks(kill_id, "engine_denied") and await self._engine_cannot_send():
-            self._note_denied(kill_id)
+            disk.do(self._note_denied, kill_id)
         waited = 0.0
         while self._lacks(kill_id, "verified_2"):
             if self._lacks(kill_id, "cancel_sent") or waited >= TAKE_OVER_S or self.keeper.pid is None:
-                await self.resting.cancel(self.teller(kill_id))
+                await self.resting.cancel(partial(disk.do, self.teller(kill_id)))
                 return
             await asyncio.sleep(LOOK_S)
             waited += LOOK_S

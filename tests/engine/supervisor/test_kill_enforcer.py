@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -175,6 +176,39 @@ async def test_a_full_disk_keeps_no_order_alive(
     await enforcer.enforce(anchor.look())
     assert venue.known == {}
     assert any("No space left" in message for _, message, _ in emit.lines)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Every line of the kill journal waits until this is set."""
+    answers, recorded = threading.Event(), kill_record.record
+
+    def slow(*arguments: Any, **more: Any) -> None:
+        assert answers.wait(10)
+        recorded(*arguments, **more)
+
+    for name in ("state.kill_record", "engine.stopping", "engine.supervisor.kill_enforcer"):
+        monkeypatch.setattr(f"{name}.record", slow)
+    yield answers
+    answers.set()
+
+
+async def test_a_disk_that_hangs_delays_nothing_at_the_exchange_and_is_told_in_order_afterwards(
+    enforcer: KillEnforcer, home: Home, clock: SimulatedClock, leave: Any, anchor: Anchor, venue: Any, until: Any,
+    slow_disk: threading.Event,
+) -> None:  # fmt: skip
+    venue.rest_order("a")
+    leave.arm()
+    leave.kill()
+    threading.Timer(3, slow_disk.set).start()  # else a supervisor that waits for its disk would wait for ever
+    enforcing = asyncio.create_task(enforcer.enforce(anchor.look()))
+    await until(lambda: venue.known == {})
+    assert not slow_disk.is_set()
+    assert by(home, clock) == {}
+    assert not home.path(Home.armed).exists()
+    slow_disk.set()
+    await enforcing
+    assert list(by(home, clock)) == RUNGS
 
 
 def test_a_kill_is_new_once_and_the_next_one_again(enforcer: KillEnforcer, leave: Any, anchor: Anchor) -> None:
