@@ -19,6 +19,7 @@ from engine.venues.kalshi.events import (
     Fill,
     Lifecycle,
     Trade,
+    Unreadable,
     UserOrder,
 )
 from engine.venues.kalshi.feed import Feed
@@ -127,6 +128,8 @@ class MarketData:
                 self.on_markets()
             case Fill() | UserOrder():
                 self.on_own(event)
+                self.on_account()
+            case Unreadable(kind="fill" | "user_order"):
                 self.on_account()
             case Connected():
                 self.emit(EventType.FEED_CONNECTED, f"market data session {event.session}")

@@ -19,6 +19,7 @@ from engine.venues.kalshi.events import (
     Gap,
     Lifecycle,
     Trade,
+    Unreadable,
 )
 from engine.venues.kalshi.stream import Counters
 from engine.venues.kalshi.wire import BookSide
@@ -157,6 +158,13 @@ class TestEvents:
         data.on_event(Disconnected("no answer to a ping"))
         assert heard.asked == ["account"]
         assert emit.types == [EventType.FEED_CONNECTED, EventType.FEED_LOST]
+
+    @pytest.mark.parametrize(("kind", "asked"), [("fill", ["account"]), ("user_order", ["account"]), ("trade", [])])
+    def test_what_a_frame_on_our_account_could_not_say_a_listing_does(
+        self, data: MarketData, heard: Heard, kind: str, asked: list[str]
+    ) -> None:
+        data.on_event(Unreadable(kind, "KeyError: 'count_fp'"))
+        assert heard.asked == asked
 
     def test_a_market_that_changes_sets_off_a_listing_of_markets(self, data: MarketData, heard: Heard) -> None:
         data.on_event(Lifecycle.parse({"market_ticker": "T-1", "event_type": "created"}))
