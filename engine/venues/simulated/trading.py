@@ -11,6 +11,7 @@ from engine.venues.simulated.account import Account
 from engine.venues.simulated.exchange import Exchange
 from engine.venues.simulated.happenings import GroupChanged, OrderChanged
 from engine.venues.simulated.market import Market, MarketStatus
+from engine.venues.simulated.matching import Match
 from engine.venues.simulated.order_groups import OrderGroup
 from engine.venues.simulated.orders import (
     ClientOrder,
@@ -121,10 +122,7 @@ class Trading:
 
     def place_anonymous(self, market: Market, order: Order) -> Count:
         """An order of the population: trades what crosses; how much is left. The caller rests it or lets it go."""
-        crossing = market.book.cross(order, SelfTrade.TAKER_AT_CROSS)
-        for match in crossing.matches:
-            self.exchange.record_trade(market, order, match)
-            self._after_fill(match.maker, match.count)
+        self._record(market, order, market.book.cross(order, SelfTrade.TAKER_AT_CROSS).matches)
         return order.remaining
 
     def group(self, account: Account, group_id: str) -> OrderGroup:
@@ -202,9 +200,7 @@ class Trading:
         for own in crossing.own_canceled:
             assert isinstance(own, ClientOrder)
             self.end(own, UpdateReason.SELF_TRADE)
-        for match in crossing.matches:
-            self.exchange.record_trade(market, order, match)
-            self._after_fill(match.maker, match.count)
+        self._record(market, order, crossing.matches)
         filled, left = order.filled - before.filled, order.remaining
         resting = order.time_in_force is TimeInForce.GOOD_TILL_CANCELED and not crossing.stopped_at_own
         if left and resting:
@@ -238,10 +234,19 @@ class Trading:
         self.exchange.tell(OrderChanged(account, order))
         return left
 
-    def _after_fill(self, maker: Order, count: Count) -> None:
-        if isinstance(maker, ClientOrder):
-            self.exchange.tell(OrderChanged(self.exchange.owner(maker), maker))
-            self._count_in_group(maker, count)
+    def _record(self, market: Market, taker: Order, matches: list[Match]) -> None:
+        """Book the matches of one taker, then count them in the makers' groups.
+
+        All have happened in the book by now: a group that is triggered by the first must not find a maker of the next
+        still resting that the book no longer has.
+        """
+        for match in matches:
+            self.exchange.record_trade(market, taker, match)
+            if isinstance(match.maker, ClientOrder):
+                self.exchange.tell(OrderChanged(self.exchange.owner(match.maker), match.maker))
+        for match in matches:
+            if isinstance(match.maker, ClientOrder):
+                self._count_in_group(match.maker, match.count)
 
     def _count_in_group(self, order: ClientOrder, count: Count) -> None:
         if order.group_id is None or not count:

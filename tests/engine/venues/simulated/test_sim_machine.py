@@ -180,6 +180,15 @@ class AnySequence(RuleBasedStateMachine):
         self.venue.trading.trigger(account, group)
         self._forget(account, lambda order: order.group_id == group.group_id)
 
+    @rule(who=WHO, ticker=TICKERS, side=SIDES, counts=st.lists(st.integers(1, 250), min_size=2, max_size=4))
+    def sweep(self, who: int, ticker: str, side: str, counts: list[int]) -> None:
+        """Several orders of one group, and one who takes them all at once."""
+        self.group(who, "reset")
+        for count in counts:
+            self._create(who, ticker, side, 50, count, "good_till_canceled", "maker", "group")
+        taker = "ask" if side == "bid" else "bid"
+        self._create((who + 1) % 3, ticker, taker, 50, sum(counts), "immediate_or_cancel", "maker", "")
+
     @rule(seconds=st.integers(1, 40))
     def wait(self, seconds: int) -> None:
         self.venue.exchange.advance(self.venue.exchange.now + seconds * SECOND)

@@ -11,7 +11,7 @@ from engine.venues.simulated.happenings import Filled, GroupChanged, OrderChange
 from engine.venues.simulated.instants import SECOND
 from engine.venues.simulated.market import MarketStatus
 from engine.venues.simulated.order_groups import OrderGroup
-from engine.venues.simulated.orders import OrderStatus, UpdateReason
+from engine.venues.simulated.orders import Order, OrderStatus, Side, UpdateReason
 from engine.venues.simulated.refusals import Refusal
 
 from .conftest import HIGH, START, Venue
@@ -203,6 +203,22 @@ def test_a_group_that_fills_more_than_its_limit_within_15_seconds_is_cancelled_a
     assert [each.event_type for each in venue.heard if isinstance(each, GroupChanged)] == ["triggered"]
     group.reset()
     assert venue.order(account, "bid", "0.4000", group="group").remaining == 100
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_a_group_that_one_taker_sweeps_beyond_its_limit_keeps_its_fills_and_ends_after_them(
+    venue: Venue, anonymous: bool
+) -> None:
+    account, group = grouped(venue, 100)
+    resting = [venue.order(account, "bid", "0.4000", "2.00", group="group").order for _ in range(4)]
+    if anonymous:
+        venue.trading.place_anonymous(venue.market, Order("crowd", HIGH, Side.ASK, 4_000, 500))
+    else:
+        venue.order(venue.account(), "ask", "0.4000", "5.00")
+    assert [order.filled for order in resting] == [200, 200, 100, 0]
+    assert [str(order.status) for order in resting] == ["executed", "executed", "canceled", "canceled"]
+    assert (group.triggered, account.position(HIGH), account.resting_orders()) == (True, 500, [])
+    assert venue.market.book.levels(Side.BID) == []
 
 
 def test_fills_that_are_15_seconds_old_count_no_more(venue: Venue) -> None:
