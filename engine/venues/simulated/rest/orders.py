@@ -90,10 +90,12 @@ def decrease_order(house: House, asked: Asked) -> Any:
 
 
 def cancel_batch(house: House, asked: Asked) -> Any:
+    listed = Fields.of("BatchCancelOrdersV2Request", asked.body).objects("orders")
+    wanted = [Fields("BatchCancelOrdersV2RequestOrder", content) for content in listed]
+    # an entry that names no order refuses the whole batch, so all are read before the first is cancelled
+    named = [(fields.required("order_id"), fields) for fields in wanted]
     entries: list[Any] = []
-    for content in Fields.of("BatchCancelOrdersV2Request", asked.body).objects("orders"):
-        fields = Fields("BatchCancelOrdersV2RequestOrder", content)
-        order_id = fields.required("order_id")
+    for order_id, fields in named:
         try:
             only_shard(fields)
             account = asked.signer.account(fields.integer("subaccount"))

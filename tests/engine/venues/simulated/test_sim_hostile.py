@@ -65,6 +65,15 @@ async def test_another_shard_has_none_of_our_orders(api: Api) -> None:
     assert (await api.ask("DELETE", f"{ORDERS}/{order_id}?exchange_index=-1")).status_code == 200
 
 
+@pytest.mark.parametrize("odd", [None, 7, [], {}, {"order_id": 7}, {"order_id": ""}])
+async def test_a_batch_of_cancels_that_cannot_be_read_cancels_nothing(api: Api, odd: Any) -> None:
+    """A 400 says that nothing was done: an order that is gone all the same would be missed by whoever reads it."""
+    order_id = (await api.ask("POST", ORDERS, order())).json()["order_id"]
+    answer = await api.ask("DELETE", f"{ORDERS}/batched", {"orders": [{"order_id": order_id}, odd]})
+    assert answer.status_code == 400
+    assert (await api.ask("GET", f"/portfolio/orders/{order_id}")).json()["order"]["status"] == "resting"
+
+
 @pytest.mark.parametrize(("whole", "text", "status"), [(5, "5.00", 201), (5, "4.00", 400), (0, "4.00", 400)])
 async def test_a_limit_given_twice_is_the_same_twice(api: Api, whole: int, text: str, status: int) -> None:
     body = {"contracts_limit": whole, "contracts_limit_fp": text}
