@@ -38,12 +38,16 @@ class CommandError(Exception):
 
 @dataclass(slots=True)
 class Subscription:
-    """One channel of one session. `tickers` None: every market. `seq` counts the frames that carry a number."""
+    """One channel of one session. `tickers` None: every market. `seq` counts the frames that carry a number.
+
+    `short_ok`: what is answered to an update does not list the markets.
+    """
 
     sid: int
     channel: str
     tickers: set[str] | None
     use_yes_price: bool = False
+    short_ok: bool = False
     seq: int = 0
 
     def wants(self, ticker: str) -> bool:
@@ -67,6 +71,22 @@ def check_shards(params: dict[str, Any]) -> None:
         raise CommandError(22, f"shard_factor must be <= {MOST_SHARDS}")
     if key is not None and not (type(key) is int and 0 <= key < factor):
         raise CommandError(21, "shard_key must be >= 0 and < shard_factor")
+
+
+def actions(channel: str) -> tuple[str, ...]:
+    """What a subscription to a channel can be updated with.
+
+    Those that hear of every market have no list of markets: one added to none would be the only one heard of.
+    """
+    if channel in UNFILTERED:
+        return ()
+    either = ("add_markets", "delete_markets")
+    return (*either, "get_snapshot") if channel == NEEDS_MARKETS else either
+
+
+def by_ticker(params: dict[str, Any]) -> bool:
+    """Whether a command names markets by their tickers, and not, or not only, by their ids."""
+    return bool(params.get("market_ticker") or listed(params, "market_tickers"))
 
 
 def listed(params: dict[str, Any], name: str) -> list[Any]:

@@ -21,6 +21,8 @@ from engine.venues.simulated.channels import (
     UNFILTERED,
     CommandError,
     Subscription,
+    actions,
+    by_ticker,
     check_shards,
     distinct,
     flag,
@@ -133,15 +135,17 @@ class Session:
             raise CommandError(3, "Channels required")
         tickers, channels = self._tickers(params), distinct(channels)
         use_yes_price, first_quotes = flag(params, "use_yes_price"), flag(params, "send_initial_snapshot")
+        short_ok = flag(params, "skip_ticker_ack")
         for channel in channels:
             if channel not in CHANNELS:
                 raise CommandError(8, "Unknown channel")
-            if channel == NEEDS_MARKETS and not tickers:
+            if channel == NEEDS_MARKETS and not by_ticker(params):
                 raise CommandError(14, "Market ticker required")
             if channel == "communications":
                 check_shards(params)
         added = [
-            (self._subscription(channel, tickers, use_yes_price), channel in self.channels) for channel in channels
+            (self._subscription(channel, tickers, use_yes_price, short_ok), channel in self.channels)
+            for channel in channels
         ]
         for subscription, _ in added:
             self.channels[subscription.channel] = subscription
@@ -150,12 +154,12 @@ class Session:
         for subscription, known in added:
             self._merge(subscription, tickers, known=known, first_quotes=first_quotes)
 
-    def _subscription(self, channel: str, tickers: list[str], use_yes_price: bool) -> Subscription:
+    def _subscription(self, channel: str, tickers: list[str], use_yes_price: bool, short_ok: bool) -> Subscription:
         if channel in self.channels:
             return self.channels[channel]
         self._sids += 1
         everything = channel in UNFILTERED or not tickers
-        return Subscription(self._sids, channel, None if everything else set(), use_yes_price)
+        return Subscription(self._sids, channel, None if everything else set(), use_yes_price, short_ok)
 
     def _merge(self, subscription: Subscription, tickers: list[str], *, known: bool, first_quotes: bool) -> None:
         if known and not tickers:
@@ -164,10 +168,16 @@ class Session:
         if subscription.tickers is not None:
             subscription.tickers.update(new)
         if subscription.channel == NEEDS_MARKETS:
-            for ticker in new:
+            self._show(subscription, new, first_quotes=False)
+        else:
+            self._show(subscription, tickers or list(self.exchange.markets), first_quotes=first_quotes)
+
+    def _show(self, subscription: Subscription, tickers: list[str], *, first_quotes: bool) -> None:
+        """Send how markets stand that a subscription has begun to follow: books always, quotes when asked for."""
+        for ticker in tickers:
+            if subscription.channel == NEEDS_MARKETS:
                 self._snapshot(subscription, ticker)
-        elif subscription.channel == "ticker" and first_quotes:
-            for ticker in tickers or list(self.exchange.markets):
+            elif subscription.channel == "ticker" and first_quotes:
                 quoted = Quoted(self.exchange.markets[ticker], self.exchange.now)
                 self.frame("ticker", subscription, frames.ticker(quoted), numbered=False)
 
@@ -186,14 +196,12 @@ class Session:
         subscription, action = self._by_sid(sids[0]), params.get("action")
         if not action:
             raise CommandError(15, "Action required")
-        if action not in ("add_markets", "delete_markets", "get_snapshot"):
+        if action not in actions(subscription.channel):
             raise CommandError(13, "Unsupported action")
-        tickers = self._tickers(params)
-        if not tickers:
+        tickers, first_quotes = self._tickers(params), flag(params, "send_initial_snapshot")
+        if not tickers or (subscription.channel == NEEDS_MARKETS and not by_ticker(params)):
             raise CommandError(14, "Market ticker required")
         if action == "get_snapshot":
-            if subscription.channel != NEEDS_MARKETS:
-                raise CommandError(13, "Unsupported action")
             for ticker in tickers:
                 self._snapshot(subscription, ticker, number)
             return
@@ -205,11 +213,10 @@ class Session:
             subscription.tickers.update(tickers)
         else:
             subscription.tickers.difference_update(tickers)
-        msg = {"market_tickers": sorted(subscription.tickers)}
+        msg = {} if subscription.short_ok else {"market_tickers": sorted(subscription.tickers)}
         self._reply({"type": "ok", "id": number, "sid": subscription.sid, "seq": subscription.next_seq(), "msg": msg})
-        if action == "add_markets" and subscription.channel == NEEDS_MARKETS:
-            for ticker in new:
-                self._snapshot(subscription, ticker)
+        if action == "add_markets":
+            self._show(subscription, new, first_quotes=first_quotes)
 
     def _count_markets(self, new: list[str]) -> None:
         """Raises CommandError when the session would follow more markets than one may."""

@@ -172,6 +172,39 @@ def test_without_markets_trade_and_ticker_hear_of_all(venue: Venue, line: Line) 
     assert [each.get("seq") for each in frames] == [1, 2, None, None]
 
 
+@pytest.mark.parametrize("channel", ["market_lifecycle_v2", "order_group_updates", "communications"])
+@pytest.mark.parametrize("action", ["add_markets", "delete_markets", "get_snapshot"])
+def test_a_channel_that_hears_of_every_market_goes_on_doing_so(line: Line, channel: str, action: str) -> None:
+    line.say(1, "subscribe", channels=[channel])
+    (refused,) = line.say(2, "update_subscription", sids=[1], action=action, market_tickers=[HIGH])
+    assert refused["msg"]["code"] == 13
+    assert line.session.channels[channel].wants("")
+
+
+def test_markets_added_to_the_quotes_begin_with_their_quote_when_asked_for(line: Line) -> None:
+    line.say(1, "subscribe", channels=["ticker"], market_tickers=[HIGH])
+    update = {"sids": [1], "action": "add_markets"}
+    added = line.say(2, "update_subscription", **update, market_tickers=[HIGH, LOW], send_initial_snapshot=True)
+    assert [(each["type"], each["msg"].get("market_ticker")) for each in added] == [("ok", None), ("ticker", LOW)]
+    line.say(3, "update_subscription", sids=[1], action="delete_markets", market_tickers=[LOW])
+    assert [each["type"] for each in line.say(4, "update_subscription", **update, market_tickers=[LOW])] == ["ok"]
+
+
+def test_an_ok_is_short_for_who_asked_for_that(line: Line) -> None:
+    line.say(1, "subscribe", channels=["ticker"], market_tickers=[HIGH], skip_ticker_ack=True)
+    (ok,) = line.say(2, "update_subscription", sids=[1], action="add_markets", market_tickers=[LOW])
+    assert (ok["type"], ok["id"], ok["sid"], ok["msg"]) == ("ok", 2, 1, {})
+
+
+def test_quotes_can_be_asked_for_by_the_ids_of_markets_and_books_cannot(venue: Venue, line: Line) -> None:
+    ids = [venue.market.market_id]
+    assert line.say(1, "subscribe", channels=["ticker"], market_ids=ids)[0]["type"] == "subscribed"
+    assert line.say(2, "subscribe", channels=["orderbook_delta"], market_ids=ids)[0]["msg"]["code"] == 14
+    line.say(3, "subscribe", channels=["orderbook_delta"], market_tickers=[LOW])
+    (refused,) = line.say(4, "update_subscription", sids=[2], action="add_markets", market_ids=ids)
+    assert refused["msg"]["code"] == 14
+
+
 ERRORS = [
     ("not json", 1),
     ("[]", 1),
