@@ -21,6 +21,7 @@ from engine.venues.simulated.happenings import (
     Filled,
     Happening,
     Listener,
+    PaidOut,
     Quoted,
     Trade,
 )
@@ -175,8 +176,10 @@ class Exchange:
         market.settled, market.updated, market.status = self.now, self.now, MarketStatus.FINALIZED
         for account in self.accounts.values():
             before = account.cash
-            account.settle(market.ticker, outcome.value, outcome.result, self.now)
+            paid = account.settle(market.ticker, outcome.value, outcome.result, self.now)
             self.crowd_cash -= account.cash - before
+            if paid is not None:
+                self.tell(PaidOut(account, market.ticker))
 
     def touch(self, market: Market) -> None:
         """Have the market's quote told."""

@@ -56,6 +56,14 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidOut:
+    """What an account held in a market has been settled."""
+
+    account: Account
+    ticker: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderChanged:
     account: Account
     order: ClientOrder
@@ -114,6 +122,15 @@ class MarketChanged:
 
 
 Happening: TypeAlias = (
-    BookDelta | Trade | Quoted | Filled | OrderChanged | GroupChanged | EventCreated | FeesOverridden | MarketChanged
+    BookDelta
+    | Trade
+    | Quoted
+    | Filled
+    | PaidOut
+    | OrderChanged
+    | GroupChanged
+    | EventCreated
+    | FeesOverridden
+    | MarketChanged
 )
 Listener: TypeAlias = Callable[[Happening], None]

@@ -24,6 +24,7 @@ from engine.venues.simulated.happenings import (
     Happening,
     MarketChanged,
     OrderChanged,
+    PaidOut,
     Quoted,
     Trade,
 )
@@ -125,13 +126,9 @@ class Stream:
                 case Filled() if session.hears(happening.account):
                     ticker = happening.fill.order.ticker
                     _send(session, "fill", "fill", ticker, lambda: frames.fill(happening.fill))
-                    _send(
-                        session,
-                        "market_positions",
-                        "market_position",
-                        ticker,
-                        lambda: frames.market_position(happening.account, happening.fill.order.ticker),
-                    )
+                    _send_position(session, happening.account, ticker)
+                case PaidOut() if session.hears(happening.account):
+                    _send_position(session, happening.account, happening.ticker)
                 case OrderChanged() if session.hears(happening.account):
                     ticker = happening.order.ticker
                     _send(session, "user_orders", "user_order", ticker, lambda: frames.user_order(happening))
@@ -222,6 +219,11 @@ def _send_delta(session: Session, happening: BookDelta) -> None:
         return
     message = frames.delta(happening, use_yes_price=subscription.use_yes_price, account=session.account)
     session.frame("orderbook_delta", subscription, message, numbered=True)
+
+
+def _send_position(session: Session, account: Account, ticker: str) -> None:
+    channel, kind = "market_positions", "market_position"
+    _send(session, channel, kind, ticker, lambda: frames.market_position(account, ticker))
 
 
 def _send(

@@ -12,7 +12,7 @@ from engine.market.fees import FeeSchedule
 from engine.venues.simulated import subscriptions
 from engine.venues.simulated.auth import Doorkeeper
 from engine.venues.simulated.faults import Fault
-from engine.venues.simulated.market import FeeChange
+from engine.venues.simulated.market import FeeChange, Outcome
 from engine.venues.simulated.stream import Stream
 
 from .conftest import HIGH, LOW, Venue
@@ -142,6 +142,21 @@ def test_fills_orders_and_positions_go_to_their_owner_alone(venue: Venue) -> Non
     assert frames[0]["msg"]["fee_cost"] == "0.017500"
     assert (frames[2]["msg"]["status"], frames[2]["msg"]["last_update_reason"]) == ("executed", "Trade")
     assert not any("seq" in each for each in frames)
+    assert theirs.heard() == []
+
+
+def test_a_position_that_is_paid_out_is_told_to_its_owner_alone(venue: Venue) -> None:
+    mine, theirs = Line(venue), Line(venue)
+    venue.order(venue.account(), "ask", "0.4000", "2.00")
+    venue.order(mine.account, "bid", "0.4000", "2.00")
+    for each in (mine, theirs):
+        each.say(1, "subscribe", channels=["market_positions"])
+    for market, value in ((venue.market, 10_000), (venue.other, 0)):
+        market.outcome = Outcome("yes" if value else "no", "51", value)
+        venue.exchange.settle(market, market.outcome)
+    (told,) = mine.heard()
+    assert (told["type"], told["msg"]["market_ticker"], told["msg"]["position_fp"]) == ("market_position", HIGH, "0.00")
+    assert told["msg"]["realized_pnl_dollars"] == "1.200000"
     assert theirs.heard() == []
 
 
