@@ -49,19 +49,20 @@ def snapshot(market: Market, *, use_yes_price: bool) -> str:
     return text(message)
 
 
-def delta(happening: BookDelta, *, use_yes_price: bool, account: Account) -> str:
-    """A change of one level; the client_order_id only for the account whose order caused it."""
+def delta(happening: BookDelta, *, use_yes_price: bool, own: bool) -> str:
+    """A change of one level; the client_order_id only for those whose order caused it."""
     bid = happening.side is Side.BID
     price = happening.price if bid or use_yes_price else ONE_DOLLAR - happening.price
-    order = happening.order
-    own = ""
-    if order is not None and order.user_id == account.user_id:
-        own = f'"client_order_id":{text(order.client_order_id)},"subaccount":{order.subaccount},'
+    by = ""
+    if own:
+        order = happening.order
+        assert order is not None, "a change of the population's is nobody's own"
+        by = f'"client_order_id":{text(order.client_order_id)},"subaccount":{order.subaccount},'
     market = happening.market
     return (
         f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","clock":{happening.clock},'
         f'"price_dollars":"{_price(price)}","delta_fp":"{_count(happening.delta)}",'
-        f'"side":"{"yes" if bid else "no"}",{own}"ts":"{rfc3339(happening.at)}","ts_ms":{happening.at // MILLISECOND}}}'
+        f'"side":"{"yes" if bid else "no"}",{by}"ts":"{rfc3339(happening.at)}","ts_ms":{happening.at // MILLISECOND}}}'
     )
 
 

@@ -217,7 +217,9 @@ def _send_delta(session: Session, happening: BookDelta) -> None:
     recorded = happening.recorded
     if recorded is not None and session.send_recorded(subscription, recorded):
         return
-    message = frames.delta(happening, use_yes_price=subscription.use_yes_price, account=session.account)
+    order = happening.order
+    own = order is not None and session.hears(session.exchange.owner(order))
+    message = frames.delta(happening, use_yes_price=subscription.use_yes_price, own=own)
     session.frame("orderbook_delta", subscription, message, numbered=True)
 
 

@@ -13,7 +13,7 @@ from engine.venues.simulated.credentials import Scope
 from engine.venues.simulated.happenings import GroupChanged
 from engine.venues.simulated.order_groups import OrderGroup
 from engine.venues.simulated.orders import UpdateReason
-from engine.venues.simulated.refusals import bad_request
+from engine.venues.simulated.refusals import bad_request, not_found
 from engine.venues.simulated.rest.frame import Asked, House, Reply, private
 from engine.venues.simulated.rest.reading import Fields, count, only_shard
 
@@ -54,9 +54,14 @@ def create_group(house: House, asked: Asked) -> Any:
 
 
 def one_group(house: House, asked: Asked) -> Any:
-    account, group = _found(house, asked)
-    resting = [order.order_id for order in account.resting_orders() if order.group_id == group.group_id]
-    return {**_group(group), "orders": resting}
+    # read from any account; to change a group, one has to name its account
+    group_id = asked.path["order_group_id"]
+    for account in asked.accounts():
+        group = house.trading.groups.get(account.account_id, {}).get(group_id)
+        if group is not None:
+            resting = [order.order_id for order in account.resting_orders() if order.group_id == group_id]
+            return {**_group(group), "orders": resting}
+    raise not_found()
 
 
 def delete_group(house: House, asked: Asked) -> Any:

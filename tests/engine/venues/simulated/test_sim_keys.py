@@ -213,9 +213,27 @@ async def test_frames_of_a_subaccount_reach_the_member_and_not_a_key_locked_else
         "locked": api.stream.open(sub, heard["locked"].append, whole_member=False),
         "other": api.stream.open(api.account, heard["other"].append, whole_member=False),
     }
+    params = {"channels": ["user_orders", "orderbook_delta"], "market_tickers": [HIGH]}
     for session in sessions.values():
-        session.handle(json.dumps({"id": 1, "cmd": "subscribe", "params": {"channels": ["user_orders"]}}))
+        session.handle(json.dumps({"id": 1, "cmd": "subscribe", "params": params}))
     api.venue.order(sub, "bid", "0.4000")
-    frames = {name: [json.loads(each) for each in sent][1:] for name, sent in heard.items()}
-    assert {name: len(each) for name, each in frames.items()} == {"member": 1, "locked": 1, "other": 0}
-    assert frames["member"][0]["msg"]["subaccount_number"] == 1
+    frames = {name: [json.loads(each) for each in sent][3:] for name, sent in heard.items()}
+    kinds = {name: [each["type"] for each in told] for name, told in frames.items()}
+    both = ["orderbook_delta", "user_order"]
+    assert kinds == {"member": both, "locked": both, "other": ["orderbook_delta"]}
+    assert frames["member"][1]["msg"]["subaccount_number"] == 1
+    # the book is everybody's; whose order changed it is not
+    named = {name: told[0]["msg"].get("subaccount") for name, told in frames.items()}
+    assert named == {"member": 1, "locked": 1, "other": None}
+    assert "client_order_id" not in frames["other"][0]["msg"]
+
+
+async def test_a_group_of_a_subaccount_is_read_by_the_member_and_changed_where_it_is(api: Api) -> None:
+    await api.ask("POST", "/portfolio/subaccounts", {})
+    made = await api.ask("POST", "/portfolio/order_groups/create", {"contracts_limit": 5, "subaccount": 1})
+    path = f"/portfolio/order_groups/{made.json()['order_group_id']}"
+    queries = ("", "?subaccount=1", "?subaccount=0")
+    assert [(await api.ask("GET", path + query)).status_code for query in queries] == [200, 200, 404]
+    assert (await api.ask("PUT", f"{path}/trigger", {})).status_code == 404
+    assert (await api.ask("PUT", f"{path}/trigger?subaccount=1", {})).status_code == 200
+    assert (await (await generate(api, subaccount=0)).ask("GET", path)).status_code == 404
