@@ -145,7 +145,7 @@ class Exchange:
         """Print a match and book it to both sides."""
         trade = Trade(self.fresh_id(), market, match.price, match.count, taker.side, self.now)
         self.tape.add(trade)
-        market.last_price, market.last_size, market.updated = match.price, match.count, self.now
+        market.last_price, market.last_size = match.price, match.count
         market.volume.add(match.count, match.price, self.now)
         # nobody follows the population's positions: half of what it trades counts as newly opened
         market.open_interest += match.count // 2

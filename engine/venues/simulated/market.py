@@ -219,6 +219,7 @@ class Market:
         self.settled: Instant | None = None
         # the frame its book was recorded in, as long as the book is still that one
         self.recorded: RecordedFrame | None = None
+        # what a trade changes is no update: clients poll for markets whose terms or status are others now
         self.updated: Instant = spec.listed
 
     @property

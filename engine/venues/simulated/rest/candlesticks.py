@@ -30,7 +30,7 @@ def routes(house: House) -> list[Route]:
 
 def of_market(house: House, asked: Asked) -> Any:
     market = house.market(asked.path["ticker"])
-    if market.event.series.ticker != asked.path["series"]:
+    if market.event.series.ticker != asked.path["series"] or house.is_old(market):
         raise not_found()
     asking = _Asking(house, asked, "GetMarketCandlesticks")
     return {"candlesticks": asking.of(market, MOST_CANDLES), "ticker": market.ticker}
@@ -40,10 +40,10 @@ def of_event(house: House, asked: Asked) -> Any:
     event = house.exchange.events.get(asked.path["event"])
     if event is None or event.series.ticker != asked.path["series"]:
         raise not_found()
-    markets = house.exchange.by_event[event.ticker]
+    markets = [each for each in house.exchange.by_event[event.ticker] if not house.is_old(each)]
     asking = _Asking(house, asked, "GetMarketCandlesticksByEvent")
     # too long a range ends early, and says where
-    asking.end = min(asking.end, asking.start + MOST_CANDLES // len(markets) * asking.length)
+    asking.end = min(asking.end, asking.start + MOST_CANDLES // max(1, len(markets)) * asking.length)
     return {
         "adjusted_end_ts": asking.end // SECOND,
         "market_candlesticks": [asking.of(each, MOST_CANDLES) for each in markets],
@@ -58,7 +58,8 @@ def of_markets(house: House, asked: Asked) -> Any:
     if len(wanted) > MOST_TICKERS:
         raise out_of_range("market_tickers", "BatchGetMarketCandlesticks", "max")
     asking = _Asking(house, asked, "BatchGetMarketCandlesticks")
-    found = [house.exchange.markets[each] for each in wanted if each in house.exchange.markets]
+    known = [house.exchange.markets[each] for each in wanted if each in house.exchange.markets]
+    found = [each for each in known if not house.is_old(each)]
     return {
         "markets": [
             {"candlesticks": asking.of(each, MOST_CANDLES // len(found)), "market_ticker": each.ticker}
@@ -69,7 +70,7 @@ def of_markets(house: House, asked: Asked) -> Any:
 
 def of_old_market(house: House, asked: Asked) -> Any:
     market = house.market(asked.path["ticker"])
-    if market.settled is None or market.settled >= house.cutoff:
+    if not house.is_old(market):
         raise not_found()
     asking = _Asking(house, asked, "GetMarketCandlesticksHistorical")
     candles = [_renamed(each) for each in asking.of(market, MOST_CANDLES)]

@@ -8,9 +8,10 @@ from typing import Any
 
 from starlette.routing import Route
 
+from engine.market.money import format_count
 from engine.venues.simulated import wire
-from engine.venues.simulated.market import EventSpec, Market, MarketStatus
-from engine.venues.simulated.refusals import not_found
+from engine.venues.simulated.market import EventSpec, Market, MarketStatus, SeriesSpec
+from engine.venues.simulated.refusals import invalid_query, not_found
 from engine.venues.simulated.rest.frame import Asked, House, public
 from engine.venues.simulated.rest.reading import instant, integer, one_of, page, tickers, true
 
@@ -54,16 +55,28 @@ def routes(house: House) -> list[Route]:
 
 
 def series_list(house: House, asked: Asked) -> Any:
-    category = asked.query.get("category")
-    listed = house.exchange.series.values()
-    return {"series": [wire.series(each) for each in listed if category in (None, "", each.category)]}
+    category, tags = asked.query.get("category"), set(tickers(asked.query, "tags"))
+    listed = (
+        each
+        for each in house.exchange.series.values()
+        if category in (None, "", each.category) and (not tags or tags & set(each.tags))
+    )
+    return {"series": [_series(house, asked, each) for each in listed]}
 
 
 def one_series(house: House, asked: Asked) -> Any:
     found = house.exchange.series.get(asked.path["series"])
     if found is None:
         raise not_found()
-    return {"series": wire.series(found)}
+    return {"series": _series(house, asked, found)}
+
+
+def _series(house: House, asked: Asked, spec: SeriesSpec) -> wire.Body:
+    body = wire.series(spec)
+    if true(asked.query, "include_volume"):
+        markets = (each for each in house.exchange.markets.values() if each.event.series.ticker == spec.ticker)
+        body["volume_fp"] = format_count(sum(each.volume.total for each in markets))
+    return body
 
 
 def event_list(house: House, asked: Asked) -> Any:
@@ -84,12 +97,11 @@ def event_list(house: House, asked: Asked) -> Any:
 
     events = house.exchange.events.values()
     chosen, cursor = page(query, "GetEvents", events, lambda each: each.ticker, wanted, most=200, default=200)
-    markets, overrides = house.exchange.by_event, house.exchange.fee_overrides
-    now = house.exchange.now
+    overrides, now = house.exchange.fee_overrides, house.exchange.now
     return {
         "cursor": cursor,
         "events": [
-            wire.event(each, markets[each.ticker] if nested else None, now, overrides.get(each.ticker))
+            wire.event(each, _children(house, each) if nested else None, now, overrides.get(each.ticker))
             for each in chosen
         ],
         "milestones": [],
@@ -100,13 +112,21 @@ def one_event(house: House, asked: Asked) -> Any:
     event = house.exchange.events.get(asked.path["event"])
     if event is None:
         raise not_found()
-    markets, now = house.exchange.by_event[event.ticker], house.exchange.now
-    nested = true(asked.query, "with_nested_markets")
+    now, query = house.exchange.now, asked.query
+    nested, alone = true(query, "with_nested_markets"), true(query, "exclude_markets")
+    if nested and alone:
+        raise invalid_query("exclude_markets cannot be combined with with_nested_markets")
+    markets = [] if alone else _children(house, event)
     beside = [] if nested else [wire.market(each, now) for each in markets]
     return {
         "event": wire.event(event, markets if nested else None, now, house.exchange.fee_overrides.get(event.ticker)),
         "markets": beside,
     }
+
+
+def _children(house: House, event: EventSpec) -> list[Market]:
+    """The markets of an event that are not history yet."""
+    return [each for each in house.exchange.by_event[event.ticker] if not house.is_old(each)]
 
 
 def event_metadata(house: House, asked: Asked) -> Any:
@@ -143,7 +163,7 @@ def one_old_market(house: House, asked: Asked) -> Any:
 
 def _one_market(house: House, asked: Asked, *, old: bool) -> Any:
     market = house.market(asked.path["ticker"])
-    if (market.settled is not None and market.settled < house.cutoff) != old:
+    if house.is_old(market) != old:
         raise not_found()
     return {"market": wire.market(market, house.exchange.now)}
 
@@ -180,7 +200,7 @@ def _trade_list(house: House, asked: Asked, *, old: bool) -> Any:
 
 def _filter(house: House, asked: Asked, *, old: bool) -> Callable[[Market], bool]:
     """Which markets are asked for: those from before the cutoff, or the others. Raises Refusal."""
-    query, cutoff = asked.query, house.cutoff
+    query = asked.query
     status = one_of(query, "status", "GetMarkets", FILTERS)
     named = tickers(query, "tickers")
     event, series = query.get("event_ticker"), query.get("series_ticker")
@@ -199,7 +219,7 @@ def _filter(house: House, asked: Asked, *, old: bool) -> Callable[[Market], bool
         }
         return (
             not only_combos
-            and (market.settled is not None and market.settled < cutoff) == old
+            and house.is_old(market) == old
             and (status is None or market.status in FILTERS[status])
             and (not named or market.ticker in named)
             and event in (None, "", market.spec.event_ticker)

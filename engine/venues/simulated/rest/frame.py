@@ -62,6 +62,10 @@ class House:
         """What happened before this is told by the historical endpoints alone."""
         return self.exchange.now // DAY * DAY - self.history_after
 
+    def is_old(self, market: Market) -> bool:
+        """Whether a market, and its candlesticks, are told by the historical endpoints alone."""
+        return market.settled is not None and market.settled < self.cutoff
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.venues.simulated.candles import MOST_KEPT, Candles
-from engine.venues.simulated.instants import MINUTE, SECOND
+from engine.venues.simulated.instants import DAY, MINUTE, SECOND
+from engine.venues.simulated.market import Outcome
 
 from .conftest import HIGH, LOW, START, Api, Venue
 
@@ -119,6 +121,33 @@ async def test_events_and_several_markets_at_once(busy: Api) -> None:
 )
 async def test_what_cannot_be_told_is_refused(busy: Api, path: str, status: int) -> None:
     assert (await busy.ask("GET", path)).status_code == status
+
+
+async def test_the_candles_of_a_market_that_is_history_are_told_as_history_alone(tmp_path: Path) -> None:
+    """The one that settled is told by /historical, the other as before; its event still is there, without it."""
+    venue = Venue()
+    api = Api(venue, tmp_path, history_after=DAY)
+    for ticker in (HIGH, LOW):
+        venue.order(api.account, "bid", "0.4000", ticker=ticker)
+    venue.exchange.settle(venue.market, Outcome("no", "45", 0))
+    wait(venue, 3 * 86_400)
+    span = query(0, 600)
+    assert (await api.ask("GET", f"{BASE}/{HIGH}/candlesticks?{span}")).status_code == 404
+    assert (await api.ask("GET", f"{BASE}/{LOW}/candlesticks?{span}")).status_code == 200
+    assert (await api.ask("GET", f"/historical/markets/{HIGH}/candlesticks?{span}")).status_code == 200
+    several = (await api.ask("GET", f"/markets/candlesticks?market_tickers={HIGH},{LOW}&{span}")).json()
+    assert [each["market_ticker"] for each in several["markets"]] == [LOW]
+    whole = (await api.ask("GET", f"/series/KXTEST/events/KXTEST-26NOV18/candlesticks?{span}")).json()
+    assert whole["market_tickers"] == [LOW]
+    event = (await api.ask("GET", "/events/KXTEST-26NOV18")).json()
+    assert [each["ticker"] for each in event["markets"]] == [LOW]
+    (listed,) = (await api.ask("GET", "/events?with_nested_markets=true")).json()["events"]
+    assert [each["ticker"] for each in listed["markets"]] == [LOW]
+    venue.exchange.settle(venue.other, Outcome("no", "45", 0))
+    wait(venue, 6 * 86_400)
+    whole = (await api.ask("GET", f"/series/KXTEST/events/KXTEST-26NOV18/candlesticks?{span}")).json()
+    assert whole["market_candlesticks"] == []
+    await api.client.aclose()
 
 
 def test_so_much_is_kept_and_the_oldest_goes_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -185,6 +186,36 @@ async def test_events_come_with_their_markets_when_asked(api: Api) -> None:
     listed = (await api.ask("GET", "/events?status=open&series_ticker=KXTEST")).json()["events"]
     assert [each["event_ticker"] for each in listed] == [EVENT]
     assert (await api.ask("GET", "/events?limit=201")).status_code == 400
+    alone = (await api.ask("GET", f"/events/{EVENT}?exclude_markets=true")).json()
+    assert (alone["markets"], alone["event"]) == ([], bare["event"])
+    both = await api.ask("GET", f"/events/{EVENT}?exclude_markets=true&with_nested_markets=true")
+    assert both.status_code == 400
+
+
+async def test_series_are_found_by_tag_and_category_and_tell_their_volume_when_asked(api: Api) -> None:
+    """Tags are alternatives; the volume is that of all events, those that are over included."""
+    exchange = api.venue.exchange
+    exchange.series["KXTEST"] = replace(exchange.series["KXTEST"], tags=("Inflation", "Monthly"))
+    for query, found in (("", 1), ("?tags=Monthly", 1), ("?tags=None,Inflation", 1), ("?tags=None", 0)):
+        assert len((await api.ask("GET", f"/series{query}")).json()["series"]) == found, query
+    assert len((await api.ask("GET", "/series?category=Tests&tags=Monthly")).json()["series"]) == 1
+    for side in ("bid", "ask"):
+        api.venue.order(api.venue.account(), side, "0.5000", "2.50")
+    for query, volume in (("", None), ("?include_volume=true", "2.50")):
+        (listed,) = (await api.ask("GET", f"/series{query}")).json()["series"]
+        one = (await api.ask("GET", f"/series/KXTEST{query}")).json()["series"]
+        assert (listed.get("volume_fp"), one.get("volume_fp")) == (volume, volume)
+
+
+async def test_a_trade_is_no_update_of_a_market_and_a_change_of_its_terms_is(api: Api) -> None:
+    api.venue.exchange.advance(START + 60 * SECOND)
+    for side in ("bid", "ask"):
+        api.venue.order(api.venue.account(), side, "0.5000")
+    later = f"/markets?min_updated_ts={START // SECOND + 1}"
+    assert (await api.ask("GET", later)).json()["markets"] == []
+    market = api.venue.market
+    api.venue.exchange.revise(market, replace(market.spec, yes_sub_title="Above"))
+    assert [each["ticker"] for each in (await api.ask("GET", later)).json()["markets"]] == [HIGH]
 
 
 async def test_a_series_tells_its_fees(api: Api) -> None:
