@@ -75,15 +75,17 @@ class Population:
         chance = random.Random(f"{self._seed}:{market.ticker}")
         crowd = Crowd(market, chance, [Maker(65 + 45 * number + chance.random() * 40) for number in range(MAKERS)])
         earlier = self._crowds.get(market.ticker)
-        if earlier is not None:
-            crowd.numbers = earlier.numbers  # a name stands for one order
         self._crowds[market.ticker] = crowd
         fair = self._fair(market)
-        self._look_lived_in(crowd, fair)
+        if earlier is None:
+            self._look_lived_in(crowd, fair)
+        else:
+            crowd.numbers = earlier.numbers  # a name stands for one order
         for maker in crowd.makers:
             for level in range(DEPTH):
                 self._quote(crowd, maker, fair, level)
-        market.previous = (market.quote()[0], market.quote()[2], market.last_price or 0)
+        if earlier is None:
+            market.previous = (market.quote()[0], market.quote()[2], market.last_price or 0)
         self._plan(crowd, fair)
 
     def _act(self, crowd: Crowd) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from engine.venues.simulated.exchange import Exchange
+from engine.venues.simulated.faults import Fault, Faults
 from engine.venues.simulated.happenings import BookDelta, Happening, MarketChanged, Trade
 from engine.venues.simulated.instants import DAY, HOUR, MINUTE, SECOND, Instant, rfc3339, to_instant
 from engine.venues.simulated.latent import ValuePath
@@ -35,7 +36,10 @@ class World:
         self.trading = Trading(self.exchange, lambda: 0)
         self.heard: list[Happening] = []
         self.exchange.listen(self.heard.append)
-        self.lifecycle = Lifecycle(self.exchange, self.trading, self.seed, lambda market: self.population.enter(market))
+        self.faults = Faults()
+        self.lifecycle = Lifecycle(
+            self.exchange, self.trading, self.seed, lambda market: self.population.enter(market), self.faults
+        )
         self.population = Population(self.exchange, self.trading, self.lifecycle.paths, self.seed, self.speed)
         self.lifecycle.start()
         if self.weekly_pause:
@@ -255,6 +259,17 @@ def test_the_weekly_pause_stops_the_tape_and_keeps_the_books() -> None:
 
 
 LATENT = Latent(50.0, 3.0, 0.5, Decimal(1), START, START + 30 * HOUR)
+
+
+def test_a_market_that_comes_back_from_a_pause_has_traded_what_it_had_before() -> None:
+    world = World()
+    world.exchange.advance(START + MINUTE)
+    market = max(world.exchange.markets.values(), key=lambda each: each.volume.total)
+    before = (market.volume.total, market.last_price, market.open_interest, market.previous)
+    world.faults.put(Fault.parse(f"market_pause=on,where={market.ticker}"))
+    world.faults.clear()
+    assert (market.status, bool(market.book.levels(Side.BID))) == (MarketStatus.ACTIVE, True)
+    assert (market.volume.total, market.last_price, market.open_interest, market.previous) == before
 
 
 def test_a_value_path_is_the_same_in_whichever_order_it_is_asked() -> None:
