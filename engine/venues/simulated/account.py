@@ -55,6 +55,7 @@ class Account:
     """Everything that one account of a member holds. `number` 0 is the primary, others are subaccounts of `member`.
 
     `orders` and `fills` are those at hand: all that rest, and the last to be taken or made; the others are history.
+    `decided`: events of which one outcome can win, and whose winner this account has been settled for.
     """
 
     user_id: str
@@ -67,6 +68,7 @@ class Account:
     fills: list[ClientFill] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
     reserves: dict[str, Reserve] = field(default_factory=dict)
+    decided: set[str] = field(default_factory=set)
     _gross: Micros = 0
     _full: int = AT_HAND + MOVED
 
@@ -154,6 +156,9 @@ class Account:
         """One dollar for each contract sold; in events of which one outcome wins only for the largest of them."""
         owed: dict[str, Micros] = {}
         for held in self.holdings.values():
+            if held.event_ticker in self.decided:
+                # the dollar that the outcomes shared has been paid, and no other of them can win
+                continue
             before, short = owed.get(held.event_ticker, 0), held.short * ONE_DOLLAR
             owed[held.event_ticker] = max(before, short) if held.netted else before + short
         return sum(owed.values())
@@ -199,6 +204,8 @@ class Account:
         settlement = Settlement(
             ticker, held.event_ticker, result, held.position, held.cost, revenue, value, held.fees, settled
         )
+        if held.netted and value == ONE_DOLLAR:
+            self.decided.add(held.event_ticker)
         held.realized += revenue - held.cost
         held.position, held.cost, held.updated = 0, 0, settled
         self.settlements.append(settlement)
@@ -224,6 +231,8 @@ class Account:
 
     def _releasing(self, held: Holding) -> Count:
         """Contracts sold that give their collateral back when they are bought: what no other outcome's sale needs."""
+        if held.event_ticker in self.decided:
+            return 0
         if not held.netted or not held.short:
             return held.short
         others = (

@@ -105,6 +105,18 @@ def test_settlement_pays_what_a_contract_is_worth(venue: Venue, result: str, val
     assert venue.money() == held_before
 
 
+def test_once_an_outcome_has_won_and_is_paid_the_others_need_no_collateral(venue: Venue) -> None:
+    """One market of an event may be disputed and be paid out long after the one that won."""
+    buyer, seller = venue.account(), venue.account(11)
+    for ticker in (venue.market.ticker, LOW):
+        trade(venue, buyer, seller, "0.5000", "10.00", ticker=ticker)
+    free = venue.available(seller)
+    venue.exchange.settle(venue.market, Outcome("yes", "", 10_000))
+    assert venue.available(seller) == free
+    venue.exchange.settle(venue.other, Outcome("no", "", 0))
+    assert venue.available(seller) == free
+
+
 COMMANDS = st.lists(
     st.tuples(
         st.integers(0, 2),
