@@ -272,6 +272,32 @@ async def test_every_refusal_has_a_documented_status(inspector: Inspector, metho
     assert not_overruled(inspector.wrong) == []
 
 
+async def test_a_pause_and_a_close_refuse_with_409_also_where_the_specification_has_none(inspector: Inspector) -> None:
+    """In it only a create can conflict; the exchange's words on pauses and closes are about every order operation."""
+    trading, market = inspector.api.venue.trading, inspector.api.venue.market
+    order_id = (await inspector.ask("POST", ORDERS, order(1))).json()["order_id"]
+    amendment = {"ticker": HIGH, "side": "bid", "price": "0.4100", "count": "3.00"}
+    by_name = ("POST", f"{ORDERS}/{order_id}/decrease", {"reduce_by": "1.00"}), ("DELETE", f"{ORDERS}/{order_id}", None)
+    changes = ("POST", ORDERS, order(2)), ("POST", f"{ORDERS}/{order_id}/amend", amendment)
+
+    async def refused(*asked: tuple[str, str, Any]) -> None:
+        assert {(await inspector.ask(*each)).status_code for each in asked} == {409}
+
+    trading.pause_trading("test", paused=True)
+    await refused(*changes)
+    trading.pause_exchange("test", paused=True)
+    await refused(*changes, *by_name, ("DELETE", ORDERS, None))
+    trading.pause_exchange("test", paused=False)
+    market.status = MarketStatus.CLOSED
+    await refused(*changes, *by_name)
+    assert not_overruled(inspector.wrong) == [
+        "DELETE /portfolio/events/orders/{order_id}: status 409",
+        "DELETE /portfolio/events/orders: status 409",
+        "POST /portfolio/events/orders/{order_id}/amend: status 409",
+        "POST /portfolio/events/orders/{order_id}/decrease: status 409",
+    ]
+
+
 @pytest.mark.parametrize("fault", ["error_500=before", "error_503=before", "storm_429=on"])
 async def test_errors_on_demand_have_a_documented_status(inspector: Inspector, fault: str) -> None:
     inspector.api.faults.put(Fault.parse(fault))
