@@ -157,6 +157,7 @@ async def test_subaccounts_hold_money_orders_and_positions_of_their_own(api: Api
     assert [each["subaccount_number"] for each in left] == [1]
     (told,) = (await api.ask("GET", "/portfolio/subaccounts/transfers")).json()["transfers"]
     assert (told["amount_cents"], told["to_subaccount"]) == (1_000, 1)
+    assert (await api.ask("GET", "/portfolio/subaccounts/transfers?limit=501")).status_code == 400
     assert api.venue.money() == (100 + 10_000) * 1_000_000
 
 

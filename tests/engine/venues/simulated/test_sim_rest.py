@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.venues.simulated.happenings import GroupChanged
+from engine.venues.simulated.happenings import GroupChanged, OrderChanged
 from engine.venues.simulated.instants import SECOND
 from engine.venues.simulated.lifecycle import Lifecycle
 from engine.venues.simulated.market import MarketStatus, Outcome
+from engine.venues.simulated.orders import UpdateReason
 from engine.venues.simulated.population import Population
 
 from .conftest import HIGH, LOW, START, Api
@@ -78,6 +79,24 @@ async def test_a_group_is_made_triggered_reset_limited_and_deleted(api: Api) -> 
     assert told == ["created", "triggered", "reset", "limit_updated", "deleted"]
 
 
+@pytest.mark.parametrize(("limit", "triggered"), [(3, False), (2, True)])
+async def test_a_limit_lowered_below_what_has_just_been_filled_triggers_the_group(
+    api: Api, limit: int, triggered: bool
+) -> None:
+    made = await api.ask("POST", "/portfolio/order_groups/create", {"contracts_limit": 10})
+    grouped = {"order_group_id": made.json()["order_group_id"]}
+    await api.ask("POST", "/portfolio/events/orders", order(1, count="3.00", **grouped))
+    api.venue.order(api.venue.account(), "ask", "0.4000", "3.00")
+    await api.ask("POST", "/portfolio/events/orders", order(2, **grouped))
+    path = f"/portfolio/order_groups/{grouped['order_group_id']}"
+    assert (await api.ask("PUT", f"{path}/limit", {"contracts_limit": limit})).status_code == 200
+    assert await resting(api) == ([] if triggered else ["order-2"])
+    again = await api.ask("POST", "/portfolio/events/orders", order(3, **grouped))
+    assert again.status_code == (409 if triggered else 201)
+    told = [each.event_type for each in api.venue.heard if isinstance(each, GroupChanged)]
+    assert told == ["created", "limit_updated", *(["triggered"] if triggered else [])]
+
+
 @pytest.mark.parametrize("body", [{}, {"contracts_limit": 0}, {"contracts_limit": 1_000_001}])
 async def test_a_group_without_a_sensible_limit_is_refused(api: Api, body: Body) -> None:
     assert (await api.ask("POST", "/portfolio/order_groups/create", body)).status_code == 400
@@ -105,6 +124,18 @@ async def test_the_queue_ahead_and_the_value_that_rests(api: Api) -> None:
     value = (await api.ask("GET", "/portfolio/summary/total_resting_order_value")).json()
     assert value["total_resting_order_value"] == 80
     assert (await api.ask("GET", "/portfolio/orders/queue_positions")).status_code == 400
+
+
+@pytest.mark.parametrize("pause", ["pause_trading", "pause_exchange"])
+async def test_a_pause_cancels_the_orders_that_asked_for_it(api: Api, pause: str) -> None:
+    for number, wish in enumerate((True, False)):
+        await api.ask("POST", "/portfolio/events/orders", order(number, cancel_order_on_pause=wish))
+    getattr(api.venue.trading, pause)("test", paused=True)
+    assert await resting(api) == ["order-1"]
+    (gone,) = (await api.ask("GET", "/portfolio/orders?status=canceled")).json()["orders"]
+    assert (gone["client_order_id"], gone["cancel_order_on_pause"]) == ("order-0", True)
+    reasons = [each.order.reason for each in api.venue.heard if isinstance(each, OrderChanged)]
+    assert reasons[-1] is UpdateReason.HALT
 
 
 async def test_an_order_expires_at_its_market_second(api: Api) -> None:

@@ -48,6 +48,7 @@ class Open(Doorkeeper):
 
 
 async def test_pings_carry_the_body_heartbeat(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert server.PING_EVERY_S == 10
     monkeypatch.setattr(server, "PING_EVERY_S", 0.02)
     clock = MarketClock(SimulatedClock(NOW), to_datetime(START), 0)
     keeper = Open(venue.account())
