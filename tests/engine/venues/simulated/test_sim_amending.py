@@ -96,6 +96,21 @@ def test_an_amend_that_crosses_trades_at_once_and_tells_of_its_own_fills_alone(v
     assert (order.filled, order.status, queue(venue, "0.5500")) == (300, OrderStatus.RESTING, [order.order_id])
 
 
+@pytest.mark.parametrize("stp", ["taker_at_cross", "maker"])
+def test_an_amend_that_would_trade_with_its_own_account_does_not(venue: Venue, stp: str) -> None:
+    """The order that moves is the taker: it stops at its own, or its own gives way and it goes on."""
+    account, other = venue.account(), venue.account()
+    own = venue.order(account, "ask", "0.5000", "2.00").order
+    theirs = venue.order(other, "ask", "0.5100", "1.00").order
+    order = venue.order(account, "bid", "0.4000", "3.00", stp=stp).order
+    ack = change(venue, account, order, "0.5200", "3.00")
+    stopped, stays = (order, own) if stp == "taker_at_cross" else (own, order)
+    assert (stopped.status, stopped.reason) == (OrderStatus.CANCELED, UpdateReason.SELF_TRADE)
+    assert (stays.status, own.filled) == (OrderStatus.RESTING, 0)
+    filled = 0 if stp == "taker_at_cross" else 100
+    assert (ack.filled, order.filled, theirs.filled, ack.remaining) == (filled, filled, filled, 2 * filled)
+
+
 def test_a_post_only_order_amended_to_cross_is_cancelled(venue: Venue) -> None:
     account, other = venue.account(), venue.account()
     venue.order(other, "ask", "0.5000")

@@ -171,6 +171,14 @@ def test_a_channel_subscribed_again_merges_into_its_sid(venue: Venue, line: Line
     assert line.heard() == [{"type": "ok", "id": 9, "msg": [{"channel": "orderbook_delta", "sid": 1}]}]
 
 
+def test_a_channel_subscribed_again_without_markets_hears_of_all(venue: Venue, line: Line) -> None:
+    line.say(1, "subscribe", channels=["trade"], market_tickers=[HIGH])
+    line.say(2, "subscribe", channels=["trade"])
+    for side in ("bid", "ask"):
+        venue.order(venue.account(), side, "0.5000", ticker=LOW)
+    assert [(each["msg"]["market_ticker"], each["sid"]) for each in line.heard()] == [(LOW, 1)]
+
+
 def test_without_markets_trade_and_ticker_hear_of_all(venue: Venue, line: Line) -> None:
     line.say(1, "subscribe", channels=["trade", "ticker"])
     for ticker in (HIGH, LOW):
