@@ -124,6 +124,10 @@ def to_et(instant: datetime) -> datetime:
     return instant.astimezone(ZoneInfo("America/New_York"))
 
 
+_STAMP = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ"
+
+
 def stamp(instant: datetime) -> str:
     """`instant` as files hold it: UTC, RFC 3339, microseconds."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    at = instant.astimezone(UTC)  # two thirds of the cost of isoformat, which is most of the cost of a journal's line
+    return _STAMP % (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)

@@ -136,7 +136,7 @@ def _suspicious(letters: bytes) -> bool:
     for needle in _NEEDLES:
         if needle in lowered:
             return True
-    longest = max(map(len, letters.split(b'"')))
+    longest = max(map(len, letters.split(b'"'))) if _loaded.needles else 0
     for unquoted, needle in _loaded.needles:
         if unquoted > longest:
             break

@@ -10,14 +10,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from state.clock import SimulatedClock
 from state.events import Emit, EventType
 from state.home import Home
-from state.journal import JournalWriter, read_all
+from state.journal import JournalWriter, encode, read_all
+from state.models.events import SystemEvent
+from state.models.heartbeat import Cycle, Progress
 from state.models.kill import KillEvent
+from state.models.trades import ShadowTrade
 
 LINE = {"at": "2026-11-17T19:00:00Z", "n": 1}
 GAP = 300_000_000
@@ -39,6 +43,25 @@ def test_a_mapping_and_a_model_become_one_line_each(home: Home) -> None:
     first, second = lines(home, Home.kills)
     assert (first["act"], first["at"]) == ("engaged", "2026-11-17T00:00:00.000000Z")
     assert second == {"at": "2026-11-17T00:00:00.000000Z", "amount": "1.10", "text": "two\nlines"}
+
+
+def test_a_line_is_what_its_model_says_it_is(home: Home) -> None:
+    at = datetime(2026, 11, 17, 14, 0, 5, 120, tzinfo=ZoneInfo("America/New_York"))
+    trade = ShadowTrade(
+        at=at, event="fill", fill_id="f", order_id=None, ticker="KXCPI-26NOV-T0.3", desk="ladders", family="CPI",
+        side="NO", price=Decimal("0.4100"), count=Decimal("1E+1"), fee_usd=Decimal(0), market_at=at, fair=None,
+        queue_ahead=None, basis="print", source="simulated",
+    )  # fmt: skip
+    cycle = Cycle(
+        at=at, cycle=7, engine_status="ok", errors_this_cycle=("a", "b"), orders=1, market_open=None, duration_ms=0.5,
+        progress=Progress(messages=3), level="RUN", paper_level="HALT",
+    )  # fmt: skip
+    event = SystemEvent(
+        at=at, event=EventType.GATE_OPEN, subsystem="engine", severity="info", message="é", details={"n": None}
+    )
+    kill = KillEvent(at=at, act="engaged", by="a test")
+    for line in (trade, cycle, event, kill):
+        assert encode(line) == line.model_dump_json().encode() + b"\n"
 
 
 def test_a_line_is_one_write(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
