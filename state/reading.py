@@ -83,7 +83,7 @@ class DocumentReader(Generic[M]):
 
     def __init__(self, home: Home, entry: Document, model: type[M], clock: Clock) -> None:
         self.entry = entry
-        self._home, self._model, self._clock = home, model, clock
+        self._model, self._clock = model, clock
         self._path = os.fspath(home.path(entry))
         self._signature: Signature | None = None
         self._last: Reading[M] = Reading(Outcome.MISSING, reason="missing")
@@ -92,34 +92,21 @@ class DocumentReader(Generic[M]):
 
     def read(self) -> Reading[M]:
         """The document now, with its age now."""
-        changed = self.read_if_changed()
-        if changed is not None:
-            return changed
-        last = self._last
-        if last.value is None:
-            return last
-        return Reading(last.outcome, last.value, last.reason, last.size, self._age(last.value))
-
-    def read_if_changed(self) -> Reading[M] | None:
-        """A new reading when the file changed or has just gone stale, else None."""
         if self._signature is None:
             return self._look(None)
         try:
             stat = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116  (Path.stat costs a third more)
         except OSError:
             return self._look(None)
-        if signature_of(stat) != self._signature:
+        if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != self._signature:
             return self._look(stat)
-        value = self._last.value
-        limit = self.entry.stale_after
-        if value is None or limit is None or self._last.outcome is Outcome.STALE:
-            return None
-        age_s = self._age(value)
-        if age_s <= limit:
-            return None
-        outcome, reason = freshness(age_s, self._same_boot, self.entry)
-        self._last = self._last._replace(outcome=outcome, reason=reason, age_s=age_s)
-        return self._last
+        outcome, value, reason, size, _ = self._last
+        assert value is not None, "only what was good has a signature"
+        age_s, limit = self._age(value), self.entry.stale_after
+        if limit is not None and age_s > limit and outcome is Outcome.OK:
+            outcome, reason = freshness(age_s, self._same_boot, self.entry)
+            self._last = Reading(outcome, value, reason, size)
+        return Reading(outcome, value, reason, size, age_s)
 
     def _look(self, stat: os.stat_result | None) -> Reading[M]:
         settled_ns = self._clock.now().timestamp() * NANOS - RACY_NS

@@ -413,22 +413,22 @@ def test_an_unchanged_document_is_not_read_again_but_ages(
     monkeypatch.setattr("state.reading.os.open", None)
     clock.advance(5)
     assert reader.read().age_s == 5
-    assert reader.read_if_changed() is None
 
 
-def test_an_unchanged_document_goes_stale_once(
-    home: Home, path: Path, clock: SimulatedClock, writer: DocumentWriter[GateReport]
+def test_an_unchanged_document_goes_stale_without_being_read_again(
+    home: Home, path: Path, clock: SimulatedClock, writer: DocumentWriter[GateReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.write(OPEN)
     settle(path)
     reader = reader_of(home, clock)
-    assert reader.read().good
-    clock.advance(16)
-    changed = reader.read_if_changed()
-    assert changed is not None
-    assert changed.outcome is Outcome.STALE
-    assert reader.read_if_changed() is None
-    assert reader.read().outcome is Outcome.STALE
+    fresh = reader.read()
+    assert fresh.good
+    monkeypatch.setattr("state.reading.os.open", None)
+    for age_s in (16, 32):
+        clock.advance(16)
+        stale = reader.read()
+        assert (stale.outcome, stale.value, stale.age_s) == (Outcome.STALE, fresh.value, age_s)
+        assert stale.reason == "16.0 s old, stale after 15 s", "when it went stale; how old it is says its age"
 
 
 def test_a_reader_notices_a_document_put_back(
@@ -518,10 +518,9 @@ def test_a_document_replaced_between_look_and_opening_is_read_whole_and_looked_a
     changed = reader.read()
     assert changed.value is not None
     assert changed.value.reasons == reasons
-    again = reader.read_if_changed()
-    assert again is not None
-    assert again.value is not None
-    assert again.value.reasons == reasons
+    again = reader.read()
+    assert again.value is not changed.value, "the look was older than what was read, so it was read again"
+    assert again.value == changed.value
 
 
 def test_a_reader_sees_permissions_come_back(home: Home, path: Path, clock: SimulatedClock) -> None:
