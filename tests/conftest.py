@@ -41,9 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("process") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("processes"))
     if REFERENCE.is_dir():
         return
     absent = pytest.mark.skip(reason="no recorded reference data beside the checkout (../shared/data)")

@@ -158,6 +158,7 @@ def test_reasons_made_from_bytes_stay_text(tmp_path: Path, home: Home, terminal:
     assert leaks(screen.written) == []
 
 
+@pytest.mark.storm
 def test_a_still_home_costs_less_than_400_bytes_a_second(home: Home, terminal: Start) -> None:
     fill(home, "still")
     screen = terminal()
@@ -362,6 +363,7 @@ def test_without_a_terminal_it_says_what_to_do_instead(home: Home) -> None:
     assert "flightdeck status" in done.stderr
 
 
+@pytest.mark.storm
 def test_a_running_demo_costs_less_than_3_kb_a_second(tmp_path: Path, terminal: Start) -> None:
     """Acceptance 9: at 120×40, with an engine that trades on paper in six families."""
     demo = Home(tmp_path / "demo")
