@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ import pyte
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from inotify_simple import INotify, flags
 
@@ -38,6 +40,14 @@ LISTINGS_APART_S, AGAIN_S = 0.2, 0.25
 LOOK_MS = 100
 """What no file tells (a process that ended, an answer of the exchange) is asked again after so long."""
 COLUMNS, ROWS = 120, 40
+
+
+@cache
+def private_key(pem: bytes) -> RSAPrivateKey:
+    """Loaded once: that takes a hundred times as long as to sign with it."""
+    key = load_pem_private_key(pem, None)
+    assert isinstance(key, RSAPrivateKey)
+    return key
 
 
 @dataclass
@@ -238,10 +248,10 @@ class Desk:
         url = f"{credentials['base_url']}{path}"
         stamp = str(time.time_ns() // 1_000_000)
         key_file = self.path("credentials") / Path(credentials["private_key_path"]).name  # the home may have moved
-        key = load_pem_private_key(key_file.read_bytes(), None)
+        key = private_key(key_file.read_bytes())
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
         message = f"{stamp}GET{urllib.parse.urlsplit(url).path}".encode()
-        signature = key.sign(message, pss, hashes.SHA256())  # type: ignore[union-attr, call-arg]
+        signature = key.sign(message, pss, hashes.SHA256())
         signed = {
             "KALSHI-ACCESS-KEY": credentials["key_id"],
             "KALSHI-ACCESS-TIMESTAMP": stamp,

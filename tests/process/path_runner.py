@@ -20,7 +20,7 @@ from engine.orders import reconciling
 from tests.process.conftest import Desk
 from tests.process.exchange_rig import Rig
 from tests.process.kill_points import kill_at, record
-from tests.process.trader import Trader
+from tests.process.trader import Trader, signer_of
 from tests.process.wire_tap import WireTap
 
 CREATES = "POST /portfolio/events/orders"
@@ -64,6 +64,7 @@ async def begun(rig: Rig) -> Trader:
 def main(home: str, port: str) -> int:
     reconciling.LAG = LAG
     rig = Rig(Desk(Path(home), Path(home)), WireTap(0, int(port)))
+    signer_of(rig)  # before any fork
     for line in sys.stdin:
         word, _, what = line.strip().partition(" ")
         sys.stdout.write(f"{_forked(rig, word, what)}\n")

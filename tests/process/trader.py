@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -39,6 +40,16 @@ CENT = 100
 FILLS = {State.PARTLY_FILLED, State.ENDING, State.FILLED}
 
 
+@cache
+def _loaded(key_id: str, key_file: str) -> Signer:
+    return Signer.load(key_id, Path(key_file))
+
+
+def signer_of(rig: Rig) -> Signer:
+    """Loaded once a process: that takes a hundred times as long as to sign with it."""
+    return _loaded(rig.credentials["key_id"], rig.credentials["private_key_path"])
+
+
 class Trader:
     """The order path of an engine that starts now on what the last one left: client, feed, path and reconciler."""
 
@@ -46,8 +57,7 @@ class Trader:
         self.rig, clock, home = rig, SystemClock(), Home(rig.desk.home)
         home.create()
         emit = Events(home, "engine", clock)
-        given = rig.credentials
-        signer = Signer.load(given["key_id"], Path(given["private_key_path"]))
+        given, signer = rig.credentials, signer_of(rig)
         timeout = httpx.Timeout(ANSWER_S)
         self.rest = KalshiRest(given["base_url"], signer, clock, timeout=timeout, sleep=_briefly)
         self.journal = OrderJournal.open(
