@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.process.conftest import Desk
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks")]
+pytestmark = pytest.mark.process
 
 MARGIN_S = 10.0
 

@@ -26,7 +26,7 @@ from tests.process.conftest import Desk
 from tests.process.exchange_rig import Rig, rig
 from tests.process.trader import REQUEST_LIFE_S, Trader
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("desks"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("faults"), pytest.mark.timeout(60)]
 
 CREATES = "POST /portfolio/events/orders"
 LAG_S = 0.1
