@@ -5,6 +5,7 @@ one is looked at, so that keys that arrive in one piece mean what they mean one 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from textual.app import App, ScreenStackError, UnknownModeError
@@ -32,9 +33,9 @@ class KeyedApp(App[int]):
         self._opening: Key | None = None
         """A key that was read and may open a text field as soon as it is handled."""
 
+    @abstractmethod
     def action_kill(self) -> None:
         """Engage, in whatever thread."""
-        raise NotImplementedError
 
     def takes(self, read: Key) -> bool:
         """In the thread that reads: kill at once if that is the kill key, and no letter of what somebody types."""

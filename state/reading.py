@@ -98,7 +98,7 @@ class DocumentReader(Generic[M]):
             stat = os.stat(self._path, follow_symlinks=False)  # noqa: PTH116  (Path.stat costs a third more)
         except OSError:
             return self._look(None)
-        if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != self._signature:
+        if (stat.st_ino, stat.st_size, stat.st_mtime_ns) != self._signature:  # signature_of, without the call
             return self._look(stat)
         outcome, value, reason, size, _ = self._last
         assert value is not None, "only what was good has a signature"

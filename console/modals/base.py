@@ -26,7 +26,7 @@ class Dialog(Screen[None]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Hand the snapshot to the panes."""
-        for pane in self.query(Pane):
+        for pane in self.query(Pane):  # type: ignore[type-abstract]  # a selector, nothing is made
             pane.show(snapshot)
 
     def on_screen_resume(self) -> None:

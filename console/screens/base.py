@@ -48,7 +48,7 @@ class ConsoleScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """The first frame does not wait for the line that is hidden in it: a text field brings many styles."""
-        self._panes = tuple(self.query(Pane))
+        self._panes = tuple(self.query(Pane))  # type: ignore[type-abstract]  # a selector, nothing is made
         self.call_after_refresh(self._add_filter_line)
 
     async def _add_filter_line(self) -> None:

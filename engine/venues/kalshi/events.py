@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from engine.market.money import Count, Micros, Price, parse_count, parse_money, parse_price
+from engine.venues.kalshi.fields import parse_text
 from engine.venues.kalshi.wire import BookSide
 
 _END_OF_TIME_MS = 253_402_300_800_000  # year 10000
@@ -83,10 +84,10 @@ class Fill:
     @classmethod
     def parse(cls, msg: Mapping[str, Any]) -> Fill:
         return cls(
-            trade_id=_text(msg["trade_id"]),
-            order_id=_text(msg["order_id"]),
+            trade_id=parse_text(msg["trade_id"]),
+            order_id=parse_text(msg["order_id"]),
             client_order_id=_named(msg),
-            ticker=_text(msg["market_ticker"]),
+            ticker=parse_text(msg["market_ticker"]),
             side=BookSide(msg["book_side"]),
             price=parse_price(msg["yes_price_dollars"]),
             count=parse_count(msg["count_fp"]),
@@ -119,10 +120,10 @@ class UserOrder:
     def parse(cls, msg: Mapping[str, Any]) -> UserOrder:
         updated = msg.get("last_updated_ts_ms")
         return cls(
-            order_id=_text(msg["order_id"]),
+            order_id=parse_text(msg["order_id"]),
             client_order_id=_named(msg),
-            ticker=_text(msg["ticker"]),
-            status=_text(msg["status"]),
+            ticker=parse_text(msg["ticker"]),
+            status=parse_text(msg["status"]),
             side=BookSide(msg["book_side"]),
             price=parse_price(msg["yes_price_dollars"]),
             initial=parse_count(msg["initial_count_fp"]),
@@ -242,16 +243,10 @@ def _instant_ms(value: Any) -> int:
     return at
 
 
-def _text(value: object) -> str:
-    # orders are found, fills are sorted by these: anything else would break whoever hears of them
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r}: expected text")
-    return value
-
-
 def _named(msg: Mapping[str, Any]) -> str | None:
+    # orders are found, fills are sorted by their names: what is no text would break whoever hears of them
     name = msg.get("client_order_id")
-    return None if name is None else _text(name)
+    return None if name is None else parse_text(name)
 
 
 def _side(msg: Mapping[str, Any], name: str, older: str) -> BookSide:

@@ -28,7 +28,7 @@ class Fields:
         self._raw, self._where = raw, where
 
     def text(self, name: str) -> str:
-        return self._read(name, _text)
+        return self._read(name, parse_text)
 
     def choice(self, name: str, kind: type[E]) -> E:
         """A text that must be one of an enum's."""
@@ -89,7 +89,8 @@ class Fields:
             raise MalformedAnswer(f"{self._where}: {name}: {exc}") from exc
 
 
-def _text(value: Any) -> str:
+def parse_text(value: Any) -> str:
+    """The value itself. Raises ValueError for what is no text."""
     if not isinstance(value, str):
         raise ValueError(f"{value!r}: expected text")
     return value
@@ -120,7 +121,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _instant(value: Any) -> datetime:
-    parsed = datetime.fromisoformat(_text(value))
+    parsed = datetime.fromisoformat(parse_text(value))
     if parsed.tzinfo is None:
         raise ValueError(f"{value!r}: no time zone")
     return parsed.astimezone(UTC)
